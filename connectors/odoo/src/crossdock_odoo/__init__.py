@@ -1,0 +1,1 @@
+"""Crossdock speaks odoo."""

@@ -1,0 +1,253 @@
+"""What connectors and stages hand to each other: raw records, events, commands, receipts.
+
+On the wire all of them travel in one envelope, CloudEvents 1.0 in binary mode: the attributes are
+headers (`ce-…`), the body is plain JSON, so that routing never parses a body.
+Source: cloudevents/spec v1.0.2, "NATS Protocol Binding", binary content mode.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Generic, Self, TypeVar
+from urllib.parse import quote, unquote
+
+from crossdock import jsontext
+from crossdock.canonical import ENTITIES, Entity
+from crossdock.errors import ContractError
+
+E_co = TypeVar("E_co", bound=Entity, covariant=True)
+
+EVENT_TYPES: dict[str, type[Entity]] = {
+    f"{kind}.{fact}": ENTITIES[kind]
+    for kind, facts in {
+        "order": ("placed", "updated", "paid", "cancelled"),
+        "product": ("changed", "removed"),
+        "inventory": ("level_changed",),
+        "fulfillment": ("shipped", "updated", "cancelled"),
+        "customer": ("changed",),
+    }.items()
+    for fact in facts
+}
+"""Every event a connector may tell, with the entity it carries."""
+
+COMMAND_TYPES: dict[str, type[Entity]] = {
+    f"{kind}.{verb}": ENTITIES[kind]
+    for kind, verbs in {
+        "order": ("create", "update", "cancel"),
+        "inventory": ("publish",),
+        "fulfillment": ("create",),
+        "product": ("publish",),
+    }.items()
+    for verb in verbs
+}
+"""Every wish a connection may be asked to carry out, with the entity it carries."""
+
+
+class Raw:
+    """One record in a vendor's own dialect, as it was received.
+
+    `topic` is the vendor's word for what it is (`orders/create`); `key` names the entity it is
+    about, so that all news of one entity stays in sequence; `delivery_id` is equal for two
+    deliveries of the same news and different for different news. `cursor` (polls only) is where
+    to resume after this record. `headers` are lower-case.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        body: Any = None,
+        *,
+        data: bytes | None = None,
+        key: str = "",
+        delivery_id: str = "",
+        cursor: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        received_at: datetime | None = None,
+    ) -> None:
+        if data is None:
+            data = jsontext.dump(body)
+            self.__dict__["body"] = body
+        self.topic = topic
+        self.data = data
+        self.key = key
+        self.delivery_id = delivery_id
+        self.cursor = cursor
+        self.headers = dict(headers or {})
+        self.received_at = received_at
+
+    @cached_property
+    def body(self) -> Any:
+        """The data as JSON. ContractError when it is none; see `crossdock.jsontext.parse`."""
+        return jsontext.parse(self.data, what=f"the {self.topic} payload")
+
+    def __repr__(self) -> str:
+        return f"Raw(topic={self.topic!r}, key={self.key!r}, {len(self.data)} bytes)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event(Generic[E_co]):
+    """A fact, as a connector's `translate` states it.
+
+    `native_id` is the entity's id in the system that spoke. `revision` says how new the fact is:
+    within one entity of one source a larger one is newer; integers compare as numbers, text as
+    text (so times must be UTC and of one width: use `revision_of`). `partition_key` is the
+    canonical or native id of the entity whose sequence this belongs to, if not the own one.
+    """
+
+    type: str
+    data: E_co
+    native_id: str
+    revision: int | str | None = None
+    occurred_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        expected = EVENT_TYPES.get(self.type)
+        if expected is None:
+            raise ContractError(
+                f"there is no event type {self.type!r}; known: {', '.join(sorted(EVENT_TYPES))}"
+            )
+        if not isinstance(self.data, expected):
+            raise ContractError(
+                f"{self.type} carries {expected.__name__}, not {type(self.data).__name__}"
+            )
+        if not self.native_id:
+            raise ContractError(f"{self.type}: native_id is empty")
+
+    @property
+    def kind(self) -> str:
+        """The entity's kind."""
+        return self.type.partition(".")[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Generic[E_co]):
+    """A wish addressed to one connection.
+
+    `id` is the same for every try of the same effect: send it to the vendor as idempotency key.
+    `native_ids` maps canonical ids to what the target calls them, as far as it is known there.
+    `attempt` counts from 1; above 1 an earlier try may have left something behind.
+    """
+
+    id: str
+    type: str
+    data: E_co
+    entity_id: str
+    native_ids: Mapping[str, str] = field(default_factory=dict)
+    attempt: int = 1
+    correlation_id: str = ""
+
+    def native_id(self, canonical_id: str | None) -> str | None:
+        """What the target calls this entity, or None where it never told us."""
+        return None if canonical_id is None else self.native_ids.get(canonical_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What a vendor answered to a command that it carried out.
+
+    `native_id` is what the vendor calls the entity; `extra_ids` names further ones it made
+    (canonical id or line id to native id). `changed` is False when there was nothing to do.
+    `note` is one sentence for `crossdock trace`.
+    """
+
+    native_id: str | None = None
+    changed: bool = True
+    note: str = ""
+    extra_ids: Mapping[str, str] = field(default_factory=dict)
+
+
+def revision_of(moment: datetime) -> str:
+    """A time as a revision: UTC, microseconds, always 27 characters, so that text order is time order."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """CloudEvents attributes of one message on the bus.
+
+    `subject` is the canonical id of the entity, `key` the entity whose sequence it belongs to,
+    `landing` the row of the raw payload it came from, `revision` the source's own, as text.
+    """
+
+    id: str
+    source: str
+    type: str
+    subject: str
+    key: str
+    time: str
+    connection: str
+    revision: str = ""
+    landing: str = ""
+    cause: str = ""
+    correlation: str = ""
+    schema: str = ""
+    topic: str = ""
+    native: str = ""
+    claim: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The entity's kind: `order` in `crossdock.order.placed.v1`."""
+        return self.name.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The type without prefix and version: `order.placed`."""
+        return self.type.removeprefix("crossdock.").rpartition(".v")[0]
+
+    def headers(self) -> dict[str, str]:
+        """NATS headers; empty attributes are left out, non-ASCII text is percent-encoded."""
+        out = {"ce-specversion": "1.0", "content-type": "application/json"}
+        for attribute, header in _HEADERS.items():
+            value = getattr(self, attribute)
+            if value:
+                out[header] = (
+                    value
+                    if value.isascii() and value.isprintable() and "%" not in value
+                    else quote(value, safe=" /:#?&=+@,;!*'()[]$~")
+                )
+        return out
+
+    @classmethod
+    def read(cls, headers: Mapping[str, str] | None) -> Self:
+        """ContractError names the first required attribute that is missing."""
+        headers = headers or {}
+        values = {}
+        for attribute, header in _HEADERS.items():
+            value = headers.get(header, "")
+            if "%" in value:
+                value = unquote(value)
+            values[attribute] = value
+        for required in ("id", "source", "type"):
+            if not values[required]:
+                raise ContractError(f"a message without the header ce-{required} cannot be routed")
+        return cls(**values)
+
+    def with_claim(self, claim: str) -> Self:
+        """The same envelope for a body that is kept in the ledger under `claim`."""
+        return replace(self, claim=claim)
+
+
+_HEADERS = {
+    "id": "ce-id",
+    "source": "ce-source",
+    "type": "ce-type",
+    "subject": "ce-subject",
+    "key": "ce-partitionkey",
+    "time": "ce-time",
+    "connection": "ce-connection",
+    "revision": "ce-revision",
+    "landing": "ce-landing",
+    "cause": "ce-causationid",
+    "correlation": "ce-correlationid",
+    "schema": "ce-dataschema",
+    "topic": "ce-topic",
+    "native": "ce-nativeid",
+    "claim": "ce-dataref",
+}
+
+
+def now_text() -> str:
+    """The present moment in UTC, RFC 3339."""
+    return revision_of(datetime.now(UTC))

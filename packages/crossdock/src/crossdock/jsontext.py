@@ -1,0 +1,116 @@
+"""JSON as it may be trusted: bounded, finite, and without text that no database can store.
+
+`json.loads` accepts NaN, lone surrogates and any depth, and fails by RecursionError at about
+1,000 levels of nesting; each of these is a crash a stranger could cause. This module answers every
+such text with a ContractError and everything else with the value.
+"""
+
+import json
+from typing import Any
+
+from crossdock.errors import ContractError
+
+MAX_DEPTH = 64
+"""Deeper JSON is refused. The deepest vendor sample seen nests 9 levels."""
+
+
+def parse(data: bytes | str, *, what: str = "the body") -> Any:
+    """The value in `data`; integers stay exact at any size, floats are binary.
+
+    ContractError: not UTF-8, not JSON, deeper than MAX_DEPTH, NaN or Infinity, an integer of more
+    than 4,300 digits, a NUL or a lone surrogate in any text.
+    """
+    try:
+        text = data if isinstance(data, str) else data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ContractError(
+            f"{what} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}",
+            parts={"offset": error.start},
+        ) from None
+    text = text.removeprefix("\ufeff")
+    if _too_deep(text):
+        raise ContractError(f"{what} nests deeper than {MAX_DEPTH} levels")
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise ContractError(
+            f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}",
+            parts={"line": error.lineno, "column": error.colno},
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise ContractError(f"{what} is not JSON we accept: {error}") from None
+    if "\\u" in text or "\x00" in text:  # only escapes can smuggle in a surrogate or a NUL
+        _refuse_unstorable(value, "", what)
+    return value
+
+
+def dump(value: Any) -> bytes:
+    """Compact UTF-8 JSON with the keys in the order given. ValueError for NaN and Infinity."""
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str
+    ).encode("utf-8")
+
+
+def canonical(value: Any) -> bytes:
+    """The same bytes for the same value, whatever the order of its keys: for fingerprints."""
+    return json.dumps(
+        value,
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+        sort_keys=True,
+        default=str,
+    ).encode("utf-8", "surrogatepass")
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    """A value as an error message may show it: never longer than `limit` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _too_deep(text: str) -> bool:
+    """Counts brackets without recursion; brackets inside strings only make it count carefully."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    depth, in_string, escaped = 0, False, False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif char in "]}":
+            depth -= 1
+    return False
+
+
+def _refuse_unstorable(value: Any, pointer: str, what: str) -> None:
+    if isinstance(value, str):
+        bad = next((c for c in value if c == "\x00" or "\ud800" <= c <= "\udfff"), None)
+        if bad is not None:
+            raise ContractError(
+                f"{what} holds the character U+{ord(bad):04X} at {pointer or '/'}: "
+                "no database can store it",
+                pointer=pointer,
+                value=shorten(value),
+            )
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_unstorable(key, f"{pointer}/{key!r}", what)
+            _refuse_unstorable(item, f"{pointer}/{key}", what)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_unstorable(item, f"{pointer}/{index}", what)

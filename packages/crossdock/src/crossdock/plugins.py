@@ -1,0 +1,64 @@
+"""Finding connectors: by the names of entry points, loading only what is asked for."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.metadata import EntryPoint, entry_points
+
+import pluggy
+
+from crossdock import hookspecs
+from crossdock.connector import Connector, Register
+from crossdock.errors import ConfigError
+
+GROUP = hookspecs.PROJECT
+
+
+def installed() -> dict[str, EntryPoint]:
+    """Every connector that is installed, by name; nothing is imported."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def load(names: Iterable[str]) -> dict[str, Connector]:
+    """Import exactly these connectors.
+
+    ConfigError names a connector that is not installed, with the nearest name that is, and a
+    plugin whose import fails, with its reason.
+    """
+    available = installed()
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    wanted = sorted(set(names))
+    connectors: dict[str, Connector] = {}
+    for name in wanted:
+        point = available.get(name)
+        if point is None:
+            near = difflib.get_close_matches(name, available, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(
+                f"no connector {name!r} is installed{hint} Installed: "
+                f"{', '.join(sorted(available)) or 'none'}. "
+                f"Install it with `pip install crossdock-{name}`."
+            )
+        try:
+            plugin = point.load()
+        except Exception as error:
+            raise ConfigError(
+                f"connector {name!r} ({point.value}) cannot be imported: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        manager.register(plugin, name=name)
+        register = Register()
+        hook = manager.subset_hook_caller(
+            "register_connectors",
+            [other for other in manager.get_plugins() if other is not plugin],
+        )
+        hook(register=register)
+        if name not in register.connectors:
+            raise ConfigError(
+                f"plugin {point.value} registers {sorted(register.connectors)}, "
+                f"not {name!r} as its entry point says"
+            )
+        version = point.dist.version if point.dist else ""
+        connectors[name] = replace(register.connectors[name], plugin=f"{point.value} {version}")
+    return connectors

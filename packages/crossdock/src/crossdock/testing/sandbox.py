@@ -1,0 +1,136 @@
+"""Sandboxes: servers that behave as a vendor does, as far as we use it.
+
+A connector registers its sandbox as `module:callable`; the callable takes no arguments and returns
+a `Sandbox`. Beside the vendor's own API the sandbox answers a few paths of its own under
+`/_sandbox/`, by which a demo or a test plays the vendor's customers and staff and reads the truth.
+
+Run some from the command line, in a process of their own (bind to loopback only):
+
+    python -m crossdock.testing.sandbox shopify=0 odoo=0
+
+prints one JSON line with the URL of each, and serves until it is told to end (SIGTERM), or until
+its standard input is closed when `--with-stdin` is given.
+"""
+
+import argparse
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any, Protocol
+
+from crossdock import plugins
+from crossdock.errors import ConfigError
+
+AsgiApp = Callable[[Any, Any, Any], Any]
+
+
+class Sandbox(Protocol):
+    """One pretended vendor account."""
+
+    @property
+    def app(self) -> AsgiApp:
+        """The ASGI application: the vendor's API, and `/_sandbox/…` for tests."""
+        ...
+
+    def connection(self, url: str) -> Mapping[str, object]:
+        """What to write under `connections:` to speak to it at `url`, secrets in the clear."""
+        ...
+
+
+def make(name: str) -> Sandbox:
+    """The sandbox of the connector `name`. ConfigError when it has none."""
+    spec = plugins.load([name])[name].sandbox
+    if spec is None:
+        raise ConfigError(f"connector {name!r} has no sandbox")
+    module, _, attribute = spec.partition(":")
+    factory: Callable[[], Sandbox] = getattr(import_module(module), attribute)
+    return factory()
+
+
+def listen(port: int = 0) -> socket.socket:
+    """A listening socket on loopback; port 0 takes a free one."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("127.0.0.1", port))
+    sock.listen(1024)
+    return sock
+
+
+@asynccontextmanager
+async def serve(app: AsgiApp, port: int = 0) -> AsyncIterator[str]:
+    """Serve an ASGI application on loopback within this event loop; yields its URL."""
+    import uvicorn
+
+    sock = listen(port)
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    task = asyncio.create_task(server._serve([sock]))
+    try:
+        while not server.started:
+            if task.done():
+                await task
+            await asyncio.sleep(0.005)
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        await task
+        sock.close()
+
+
+async def _main(wanted: Iterable[tuple[str, int]], until_stdin_closes: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if until_stdin_closes:
+        await loop.connect_read_pipe(lambda: _StopAtEnd(stop), sys.stdin)
+    boxes = {name: (make(name), port) for name, port in wanted}
+    ready: dict[str, object] = {}
+
+    async def start(remaining: list[str]) -> None:
+        if not remaining:
+            print(json.dumps(ready), flush=True)  # noqa: T201 - the answer of this command
+            await stop.wait()
+            return
+        box, port = boxes[remaining[0]]
+        async with serve(box.app, port) as url:
+            ready[remaining[0]] = {"url": url, "connection": dict(box.connection(url))}
+            await start(remaining[1:])
+
+    await start(list(boxes))
+
+
+class _StopAtEnd(asyncio.Protocol):
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop.set()
+
+    def eof_received(self) -> bool | None:
+        self._stop.set()
+        return None
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line described above."""
+    parser = argparse.ArgumentParser(prog="crossdock.testing.sandbox", description=__doc__)
+    parser.add_argument("wanted", nargs="+", metavar="CONNECTOR=PORT", help="port 0: a free one")
+    parser.add_argument("--with-stdin", action="store_true", help="end when stdin is closed")
+    options = parser.parse_args(arguments)
+    wanted = []
+    for item in options.wanted:
+        name, _, port = item.partition("=")
+        wanted.append((name, int(port or 0)))
+    asyncio.run(_main(wanted, options.with_stdin))
+
+
+if __name__ == "__main__":
+    main()
