@@ -1,1 +1,1 @@
-""""""
+"""The line: intake, translate, decide, deliver, on one harness and one ledger."""

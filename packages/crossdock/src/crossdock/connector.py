@@ -29,7 +29,7 @@ class Config(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A webhook as it arrived. Header names are lower-case; `body` is byte for byte what was sent."""
+    """A webhook as it arrived: header names in lower case, `body` byte for byte what was sent."""
 
     method: str = "POST"
     path: str = ""
@@ -78,11 +78,11 @@ class Polls(Protocol):
     """What changed since this cursor?"""
 
     def poll(self, cursor: str | None) -> AsyncIterator[Raw]:
-        """Yield records changed after `cursor`, oldest first, each with `key`, `delivery_id`, `cursor`.
+        """Yield records changed after `cursor`, oldest first.
 
-        None means from the beginning as configured. Records may overlap with those already given:
-        their `delivery_id` tells. Called every `poll_every_s` of the registration, never twice at
-        once for one connection.
+        Each has `key`, `delivery_id` and `cursor`. None means from the beginning as configured.
+        Records may overlap with those already given: their `delivery_id` tells. Called every
+        `poll_every_s` of the registration, never twice at once for one connection.
         """
         ...
 

@@ -21,7 +21,7 @@ E_co = TypeVar("E_co", bound=Entity, covariant=True)
 EVENT_TYPES: dict[str, type[Entity]] = {
     f"{kind}.{fact}": ENTITIES[kind]
     for kind, facts in {
-        "order": ("placed", "updated", "paid", "cancelled"),
+        "order": ("placed", "updated", "paid", "cancelled", "submitted"),
         "product": ("changed", "removed"),
         "inventory": ("level_changed",),
         "fulfillment": ("shipped", "updated", "cancelled"),
@@ -158,7 +158,7 @@ class Receipt:
 
 
 def revision_of(moment: datetime) -> str:
-    """A time as a revision: UTC, microseconds, always 27 characters, so that text order is time order."""
+    """A time as a revision: UTC, microseconds, 27 characters, so that text order is time order."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -167,7 +167,10 @@ class Envelope:
     """CloudEvents attributes of one message on the bus.
 
     `subject` is the canonical id of the entity, `key` the entity whose sequence it belongs to,
-    `landing` the row of the raw payload it came from, `revision` the source's own, as text.
+    `landing` the row of the raw payload it came from, `revision` the source's own, as text,
+    `native` what the source calls the entity, `refs` further canonical ids parted by commas,
+    `retry` how often it was tried before, `vendor` the vendor's headers as JSON (raw only),
+    `claim` where the ledger keeps the body when it is too large to travel.
     """
 
     id: str
@@ -184,6 +187,9 @@ class Envelope:
     schema: str = ""
     topic: str = ""
     native: str = ""
+    refs: str = ""
+    retry: str = ""
+    vendor: str = ""
     claim: str = ""
 
     @property
@@ -244,6 +250,9 @@ _HEADERS = {
     "schema": "ce-dataschema",
     "topic": "ce-topic",
     "native": "ce-nativeid",
+    "refs": "ce-refs",
+    "retry": "ce-retry",
+    "vendor": "ce-vendorheaders",
     "claim": "ce-dataref",
 }
 

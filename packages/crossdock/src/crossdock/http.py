@@ -68,7 +68,7 @@ class Http:
     | 409, 412                                | ConflictError |
     | 400, 404, 410, 413, 422, other 4xx, 3xx | RejectedError |
     | 500                                     | UnavailableError, outcome `unknown` |
-    | 502, 503, 504                           | UnavailableError, outcome `unknown`; RateLimitedError with Retry-After |
+    | 502, 503, 504                           | the same; with Retry-After RateLimitedError |
     """
 
     def __init__(
@@ -192,7 +192,7 @@ def error_for(response: Response, what: str) -> CrossdockError:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds (RFC 9110 10.2.3: a number or a date), at most an hour; else None."""
+    """`Retry-After` in seconds (RFC 9110 10.2.3: number or date), at most an hour; else None."""
     value = headers.get("retry-after")
     if not value:
         return None

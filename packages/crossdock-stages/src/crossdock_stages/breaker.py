@@ -1,0 +1,61 @@
+"""A circuit breaker for one connection: when the vendor is away, stop asking for a while.
+
+Messages then wait on their stream, where they cost nothing, instead of failing one by one.
+"""
+
+import asyncio
+import random
+import time
+
+from crossdock.errors import AuthError, RateLimitedError, UnavailableError
+
+THRESHOLD = 5
+"""So many failures in a row open it."""
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+AUTH_PAUSE_S = 60.0
+
+
+class Breaker:
+    """Closed: all may pass. Open: nobody until `until`. Then one at a time, until one succeeds."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.opened = 0
+        self.until = 0.0
+        self.reason = ""
+
+    @property
+    def probing(self) -> bool:
+        """Open once and not yet proved well: let one message try."""
+        return self.opened > 0
+
+    def succeeded(self) -> None:
+        """The vendor answered; whatever it said, it is there."""
+        self.failures = self.opened = 0
+        self.until = 0.0
+        self.reason = ""
+
+    def failed(self, error: BaseException) -> None:
+        """Count a failure; only those of the connection itself matter."""
+        pause_s = 0.0
+        if isinstance(error, AuthError):
+            pause_s = AUTH_PAUSE_S
+        elif isinstance(error, RateLimitedError):
+            pause_s = error.retry_after_s
+        elif isinstance(error, UnavailableError):
+            self.failures += 1
+            if self.failures >= THRESHOLD or self.probing:
+                pause_s = min(FIRST_PAUSE_S * 2.0**self.opened, LONGEST_PAUSE_S)
+        else:
+            self.succeeded()
+            return
+        if pause_s > 0.0 and time.monotonic() >= self.until:
+            self.opened += not isinstance(error, RateLimitedError)
+            self.until = time.monotonic() + pause_s * random.uniform(0.9, 1.1)  # noqa: S311
+            self.reason = str(error)
+
+    async def closed(self) -> None:
+        """Return when a message may try."""
+        while (pause_s := self.until - time.monotonic()) > 0:
+            await asyncio.sleep(min(pause_s, 0.5))

@@ -1,0 +1,244 @@
+"""DECIDE: ownership, the sequence of news, and what must be asked of whom.
+
+The thinking is in `judgement`; this module brings it what the ledger knows and writes down what
+follows, all events of a batch in one transaction.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from crossdock.bus import Outgoing
+from crossdock.canonical import Entity, EntityRef, Fulfillment
+from crossdock.errors import ContractError, CrossdockError, RejectedError
+from crossdock.events import EVENT_TYPES, Envelope, now_text
+from sqlalchemy.engine import Connection
+
+from crossdock_stages import judgement, recovery
+from crossdock_stages.harness import House, Item, in_line
+from crossdock_stages.judgement import Decision, Wish
+from crossdock_stages.ledger import desk, landing, things, traffic
+from crossdock_stages.ledger.desk import Waiter
+from crossdock_stages.ledger.things import CrossReference, Known
+from crossdock_stages.ledger.traffic import Seen, ToSend
+from crossdock_stages.recovery import Trouble
+from crossdock_stages.rules import Rules
+from crossdock_stages.topology import Topology
+
+
+@dataclass
+class _Outcome:
+    """What a batch has come to, to be written at once."""
+
+    seen: list[Seen] = field(default_factory=list)
+    known: dict[str, Known] = field(default_factory=dict)
+    refs: list[CrossReference] = field(default_factory=list)
+    sends: list[ToSend] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    exceptions: list[tuple[Item, RejectedError]] = field(default_factory=list)
+    landings: list[str] = field(default_factory=list)
+
+
+class Decide:
+    """The stage; see the module's docstring."""
+
+    name = "decide"
+    batch = 100
+
+    def __init__(self, house: House, topology: Topology, rules: Rules) -> None:
+        self.house = house
+        self.topology = topology
+        self.rules = rules
+
+    async def ready(self) -> None:
+        """Always."""
+
+    async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
+        """See `Stage.process`."""
+        parsed, faults = _parse(items)
+        aliases = [
+            (item.envelope.connection, "order", data.order.native_id)
+            for item, data in parsed
+            if isinstance(data, Fulfillment) and data.order.native_id
+        ]
+
+        def look(
+            tx: Connection,
+        ) -> tuple[dict[str, list[Waiter]], set[str], dict[str, Known], list[tuple[Item, Entity]]]:
+            keys = [item.envelope.key for item in items]
+            queues = desk.queues(tx, self.name, keys)
+            seen = traffic.already_seen(tx, [item.id for item in items])
+            found = things.aliases(tx, aliases)
+            resolved = [(item, _resolve(item, data, found)) for item, data in parsed]
+            wanted = {
+                subject
+                for item, data in resolved
+                for subject in judgement.subjects(item.envelope, data)
+            }
+            return queues, seen, things.known(tx, wanted), resolved
+
+        queues, seen, known, resolved = await self.house.ledger.read(look)
+        datas = {item.id: data for item, data in resolved}
+        out = _Outcome(known={}, troubles=faults)
+        fresh, repeated = _unseen([item for item, _ in resolved], seen)
+        go, behind = in_line(fresh, queues)
+        out.troubles += [_trouble(item, behind=reason) for item, reason in behind]
+        held: set[str] = set()
+        for item in go:
+            if item.envelope.key in held:
+                reason = "waits behind earlier news of the same entity"
+                out.troubles.append(_trouble(item, behind=reason))
+                continue
+            try:
+                decision = judgement.judge(
+                    item.envelope, datas[item.id], {**known, **out.known}, self.rules
+                )
+            except CrossdockError as error:
+                held.add(item.envelope.key)
+                out.troubles.append(_trouble(item, error=error))
+                continue
+            self._note(item, decision, out)
+        now = time.time()
+        released = [item.id for item in go if item.retry] + [i.id for i in repeated if i.retry]
+        stuck = {trouble.message.id for trouble in out.troubles}
+
+        def work(tx: Connection) -> None:
+            traffic.add_seen(tx, out.seen)
+            things.remember(tx, list(out.known.values()), now)
+            things.refer(tx, out.refs, now)
+            traffic.add_outgoing(tx, out.sends, now)
+            traffic.close_outgoing(
+                tx, [item.id for item in [*go, *repeated] if not item.envelope.landing], "done", now
+            )
+            landing.settle(tx, out.landings, single=True)
+            recovery.settle(tx, self.name, out.troubles, queues, now=now)
+            desk.open_exceptions(tx, [_on_desk(item, error) for item, error in out.exceptions], now)
+            desk.release(tx, self.name, [one for one in released if one not in stuck])
+
+        await self.house.ledger.write(work)
+        meters = self.house.meters
+        meters.add("decide.commands", len(out.sends))
+        meters.add("decide.repeated", len(repeated))
+        meters.add("decide.ignored", sum(one.outcome == "ignored" for one in out.seen))
+        return [send.message for send in out.sends]
+
+    def _note(self, item: Item, decision: Decision, out: _Outcome) -> None:
+        envelope = item.envelope
+        out.seen.append(
+            Seen(
+                event_id=envelope.id,
+                type=envelope.name,
+                entity_id=envelope.subject,
+                entity_key=envelope.key,
+                connection=envelope.connection,
+                revision=envelope.revision,
+                landing_id=envelope.landing,
+                outcome="applied" if decision.applied else "ignored",
+                reason=decision.reason[:2000],
+                at=time.time(),
+            )
+        )
+        if envelope.landing:
+            out.landings.append(envelope.landing)
+        if decision.know is not None:
+            out.known[decision.know.id] = decision.know
+            if envelope.native and decision.know.connection == envelope.connection:
+                out.refs.append(
+                    CrossReference(
+                        envelope.connection, envelope.kind, envelope.native, envelope.subject
+                    )
+                )
+        if decision.exception is not None:
+            out.exceptions.append((item, decision.exception))
+        out.sends += [self._send(envelope, wish) for wish in decision.wishes]
+
+    def _send(self, cause: Envelope, wish: Wish) -> ToSend:
+        body = wish.data.dump()
+        envelope = Envelope(
+            id=wish.id,
+            source=self.topology.source("crossdock"),
+            type=f"crossdock.{wish.type}.v{wish.data.major}",
+            subject=wish.entity_id,
+            key=wish.key,
+            time=now_text(),
+            connection=wish.target,
+            revision=cause.revision,
+            landing=cause.landing,
+            cause=cause.id,
+            correlation=cause.correlation,
+            refs=",".join(wish.refs),
+        )
+        return ToSend(
+            message=self.topology.command(envelope, body, wish.target),
+            connection=wish.target,
+            type=wish.type,
+            entity_id=wish.entity_id,
+            entity_key=wish.key,
+            cause=cause.id,
+        )
+
+
+def _parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Trouble]]:
+    parsed: list[tuple[Item, Entity]] = []
+    faults: list[Trouble] = []
+    for item in items:
+        model = EVENT_TYPES.get(item.envelope.name)
+        try:
+            if model is None:
+                raise ContractError(f"there is no event type {item.envelope.type!r}")
+            parsed.append((item, model.parse(item.body)))
+        except ContractError as error:
+            faults.append(_trouble(item, error=error))
+    return parsed, faults
+
+
+def _unseen(items: Sequence[Item], seen: set[str]) -> tuple[list[Item], list[Item]]:
+    fresh: list[Item] = []
+    repeated: list[Item] = []
+    met = set(seen)
+    for item in items:
+        if item.id in met:
+            repeated.append(item)
+        else:
+            met.add(item.id)
+            fresh.append(item)
+    return fresh, repeated
+
+
+def _resolve(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]) -> Entity:
+    """Put our own order id where a source named the order by its own, once the pair is known."""
+    if isinstance(data, Fulfillment) and data.order.native_id:
+        ours = aliases.get((item.envelope.connection, "order", data.order.native_id))
+        if ours and ours != data.order.id:
+            order = EntityRef(id=ours, native_id=data.order.native_id)
+            return data.model_copy(update={"order": order})
+    return data
+
+
+def _trouble(item: Item, *, error: BaseException | None = None, behind: str = "") -> Trouble:
+    return Trouble(
+        message=item.message,
+        connection=item.envelope.connection,
+        entity_key=item.envelope.key,
+        entity_id=item.envelope.subject,
+        topic=item.envelope.name,
+        error=error,
+        behind=behind,
+    )
+
+
+def _on_desk(item: Item, error: RejectedError) -> tuple[desk.Stuck, str, str]:
+    stuck = desk.Stuck(
+        stage="decide",
+        message_id=item.id,
+        connection=item.envelope.connection,
+        entity_key=item.envelope.key,
+        entity_id=item.envelope.subject,
+        topic=item.envelope.name,
+        address=item.address,
+        headers=item.message.headers,
+        body=item.message.body,
+        code=error.reason,
+        reason=str(error),
+    )
+    return stuck, "error", recovery.SUGGESTIONS.get(error.reason, recovery.SUGGESTIONS["rejected"])

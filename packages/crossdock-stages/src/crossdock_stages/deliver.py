@@ -1,0 +1,309 @@
+"""DELIVER: carry out each command once at its connection.
+
+    intents on disk → vendor calls → receipts on disk → outcome events
+
+An intent without a receipt means that an earlier try ended in the dark: the connector is asked to
+`find` what that try left before it may `apply` again. A command stands behind every earlier open
+command of the same entity at the same target; the ledger's sequence decides, not the bus.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crossdock.bus import Outgoing
+from crossdock.canonical import Entity, Order, Ref
+from crossdock.connector import Applies
+from crossdock.errors import AuthError, ContractError, TransientError
+from crossdock.events import COMMAND_TYPES, Command, Envelope, Receipt, now_text
+from crossdock.identity import digest, event_id
+from sqlalchemy.engine import Connection
+
+from crossdock_stages import recovery
+from crossdock_stages.breaker import Breaker
+from crossdock_stages.harness import House, Item, in_line
+from crossdock_stages.ledger import desk, things, traffic
+from crossdock_stages.ledger.desk import Waiter
+from crossdock_stages.ledger.things import CrossReference
+from crossdock_stages.ledger.traffic import Intent, Standing, ToSend
+from crossdock_stages.recovery import Trouble
+from crossdock_stages.topology import Topology
+
+
+@dataclass
+class Target:
+    """One connection that commands are delivered to, shared by its lanes."""
+
+    name: str
+    port: Applies
+    concurrency: int = 8
+    breaker: Breaker = field(default_factory=Breaker)
+
+    def __post_init__(self) -> None:
+        self.slots = asyncio.Semaphore(self.concurrency)
+
+
+@dataclass(frozen=True)
+class _Look:
+    queues: dict[str, list[Waiter]]
+    standings: dict[str, Standing]
+    native_ids: dict[str, str]
+
+
+class Deliver:
+    """The stage for one target; see the module's docstring."""
+
+    name = "deliver"
+
+    def __init__(self, house: House, topology: Topology, target: Target) -> None:
+        self.house = house
+        self.topology = topology
+        self.target = target
+
+    @property
+    def batch(self) -> int:
+        """Few at a time, so that one slow call holds up little; one while probing."""
+        return 1 if self.target.breaker.probing else 4 * self.target.concurrency
+
+    async def ready(self) -> None:
+        """Wait while the connection's breaker is open."""
+        await self.target.breaker.closed()
+
+    async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
+        """See `Stage.process`."""
+        look = await self.house.ledger.read(lambda tx: self._look(tx, items))
+        troubles: list[Trouble] = []
+        settled: list[Item] = []
+        fresh: list[Item] = []
+        for item in items:
+            standing = look.standings.get(item.id)
+            if standing is None:
+                error = ContractError(f"command {item.id} is not in the outbox")
+                troubles.append(_trouble(item, error=error))
+            elif standing.state != "open":
+                settled.append(item)
+            elif all(other.id != item.id for other in fresh):
+                fresh.append(item)
+        go, behind = in_line(fresh, look.queues)
+        go.sort(key=lambda item: look.standings[item.id].seq)
+        troubles += [_trouble(item, behind=reason) for item, reason in behind]
+        go, blocked = _unblocked(go, look.standings)
+        troubles += blocked
+        await self._intend(go)
+        receipts, failures = await self._call(go, look)
+        troubles += failures
+        return await self._close(items, go, settled, receipts, troubles, look)
+
+    def _look(self, tx: Connection, items: Sequence[Item]) -> _Look:
+        ids = [item.id for item in items]
+        refs = {ref for item in items for ref in item.envelope.refs.split(",") if ref}
+        return _Look(
+            desk.queues(tx, self._stage, [item.envelope.key for item in items]),
+            traffic.standings(tx, self.target.name, ids),
+            things.native_ids(tx, self.target.name, refs),
+        )
+
+    @property
+    def _stage(self) -> str:
+        """Waiting rooms are one for each target: an order may wait for one and not the other."""
+        return f"deliver:{digest(self.target.name)[:7]}"
+
+    async def _intend(self, items: Sequence[Item]) -> None:
+        intents = [
+            Intent(
+                command_id=item.id,
+                connection=self.target.name,
+                type=item.envelope.name,
+                entity_id=item.envelope.subject,
+            )
+            for item in items
+        ]
+        if intents:
+            await self.house.ledger.write(lambda tx: traffic.intend(tx, intents, time.time()))
+
+    async def _call(
+        self, items: Sequence[Item], look: _Look
+    ) -> tuple[dict[str, Receipt], list[Trouble]]:
+        """Different entities side by side, one entity's commands one after the other."""
+        receipts: dict[str, Receipt] = {}
+        troubles: list[Trouble] = []
+        groups: dict[str, list[Item]] = {}
+        for item in items:
+            groups.setdefault(item.envelope.key, []).append(item)
+
+        async def work(group: Sequence[Item]) -> None:
+            for position, item in enumerate(group):
+                async with self.target.slots:
+                    answer = await self._carry_out(item, look)
+                if isinstance(answer, Receipt):
+                    receipts[item.id] = answer
+                    continue
+                troubles.append(_trouble(item, error=answer))
+                if isinstance(answer, (TransientError, AuthError)):
+                    reason = f"waits behind {item.id} of the same entity"
+                    troubles.extend(
+                        _trouble(follower, behind=reason) for follower in group[position + 1 :]
+                    )
+                    return
+
+        await asyncio.gather(*(work(group) for group in groups.values()))
+        return receipts, troubles
+
+    async def _carry_out(self, item: Item, look: _Look) -> Receipt | Exception:
+        breaker = self.target.breaker
+        attempts = look.standings[item.id].attempts
+        try:
+            command = _command(item, attempts + 1, look.native_ids)
+            receipt = await self.target.port.find(command) if attempts else None
+            if receipt is None:
+                receipt = await self.target.port.apply(command)
+            else:
+                self.house.meters.add("deliver.found")
+        except Exception as error:  # noqa: BLE001 - recovery.judge sorts every kind
+            breaker.failed(error)
+            self.house.meters.add(f"deliver.{type(error).__name__}")
+            return error
+        breaker.succeeded()
+        return receipt
+
+    async def _close(
+        self,
+        items: Sequence[Item],
+        went: Sequence[Item],
+        settled: Sequence[Item],
+        receipts: dict[str, Receipt],
+        troubles: Sequence[Trouble],
+        look: _Look,
+    ) -> list[Outgoing]:
+        now = time.time()
+        refs: list[CrossReference] = []
+        events: list[ToSend] = []
+        for item in went:
+            receipt = receipts.get(item.id)
+            if receipt is None:
+                continue
+            refs += _pairs(item, receipt, self.target.name)
+            if item.envelope.name == "order.create" and receipt.native_id:
+                events.append(self._submitted(item, receipt.native_id))
+        auth = next((t.error for t in troubles if isinstance(t.error, AuthError)), None)
+
+        def work(tx: Connection) -> None:
+            traffic.receive(tx, receipts, now)
+            traffic.close_outgoing(tx, receipts, "done", now)
+            things.refer(tx, refs, now)
+            traffic.add_outgoing(tx, events, now)
+            ended = recovery.settle(tx, self._stage, troubles, look.queues, now=now)
+            traffic.close_outgoing(tx, ended.desk, "exception", now)
+            traffic.close_outgoing(tx, ended.dead, "dead", now)
+            desk.release(tx, self._stage, [*receipts, *(item.id for item in settled)])
+            if auth is not None:
+                desk.open_exceptions(tx, [_locked_out(self.target.name, auth)], now)
+
+        await self.house.ledger.write(work)
+        self.house.meters.add("deliver.done", len(receipts))
+        return [event.message for event in events]
+
+    def _submitted(self, item: Item, native_id: str) -> ToSend:
+        """The news that enters on the left again: the target took the order, and its name there."""
+        order = Order.parse(item.body)
+        ref = Ref(connection=self.target.name, kind="order", value=native_id)
+        body = order.model_copy(update={"refs": (*order.refs, ref)}).dump()
+        envelope = Envelope(
+            id=event_id(item.envelope.subject, "order.submitted", self.target.name, native_id),
+            source=self.topology.source(self.target.name),
+            type=f"crossdock.order.submitted.v{Order.major}",
+            subject=item.envelope.subject,
+            key=item.envelope.key,
+            time=now_text(),
+            connection=self.target.name,
+            cause=item.id,
+            correlation=item.envelope.correlation,
+            native=native_id,
+        )
+        message = self.topology.event(envelope, body)
+        if not message.body:  # too large to travel: the outbox row has it
+            message = replace(
+                message, body=b"", headers=envelope.with_claim(f"outbox:{envelope.id}").headers()
+            )
+        return ToSend(
+            message=message,
+            connection="",
+            type="order.submitted",
+            entity_id=item.envelope.subject,
+            entity_key=item.envelope.key,
+            cause=item.id,
+        )
+
+
+def _unblocked(
+    items: Sequence[Item], standings: dict[str, Standing]
+) -> tuple[list[Item], list[Trouble]]:
+    """Hold back what stands behind an earlier open command that is not in this batch."""
+    go: list[Item] = []
+    here: set[str] = set()
+    troubles: list[Trouble] = []
+    for item in items:
+        blocker = standings[item.id].blocked_by
+        if blocker is None or blocker in here:
+            go.append(item)
+            here.add(item.id)
+        else:
+            reason = f"waits behind {blocker} of the same entity"
+            troubles.append(_trouble(item, behind=reason))
+    return go, troubles
+
+
+def _command(item: Item, attempt: int, native_ids: dict[str, str]) -> Command[Any]:
+    model: type[Entity] | None = COMMAND_TYPES.get(item.envelope.name)
+    if model is None:
+        raise ContractError(f"there is no command type {item.envelope.name!r}")
+    return Command(
+        id=item.id,
+        type=item.envelope.name,
+        data=model.parse(item.body),
+        entity_id=item.envelope.subject,
+        native_ids=native_ids,
+        attempt=attempt,
+        correlation_id=item.envelope.correlation,
+    )
+
+
+def _pairs(item: Item, receipt: Receipt, connection: str) -> list[CrossReference]:
+    subject = item.envelope.subject
+    pairs = []
+    if receipt.native_id:
+        pairs.append(CrossReference(connection, item.envelope.kind, receipt.native_id, subject))
+    pairs += [
+        CrossReference(connection, f"{item.envelope.kind}.part", native, f"{subject}/{part}")
+        for part, native in receipt.extra_ids.items()
+    ]
+    return pairs
+
+
+def _locked_out(connection: str, error: AuthError) -> tuple[desk.Stuck, str, str]:
+    stuck = desk.Stuck(
+        stage="connection",
+        message_id=f"auth:{connection}",
+        connection=connection,
+        entity_key="",
+        address="",
+        headers={},
+        body=b"",
+        code="auth",
+        reason=str(error),
+    )
+    return stuck, "critical", recovery.SUGGESTIONS["auth"]
+
+
+def _trouble(item: Item, *, error: BaseException | None = None, behind: str = "") -> Trouble:
+    return Trouble(
+        message=item.message,
+        connection=item.envelope.connection,
+        entity_key=item.envelope.key,
+        entity_id=item.envelope.subject,
+        topic=item.envelope.name,
+        error=error,
+        behind=behind,
+    )

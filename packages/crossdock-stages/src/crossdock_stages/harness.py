@@ -1,0 +1,237 @@
+"""The one worker that every stage runs in.
+
+    fetch a batch → handle → one ledger transaction → publish, acks awaited → acknowledge
+
+A stage implements `process`: it handles the items, commits what must be remembered, and returns
+what must be published. Whatever crashes in between is healed by redelivery (nothing was committed)
+or by the sweeper (it was committed and not published); the stage's own ids make both harmless.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import sqlalchemy as sa
+from crossdock.bus import Bus, Delivery, Lane, Outgoing
+from crossdock.errors import ContractError, CrossdockError, UnavailableError
+from crossdock.events import Envelope
+from sqlalchemy.engine import Connection
+
+from crossdock_stages.ledger import Ledger, desk
+from crossdock_stages.ledger.desk import Stuck, Waiter
+from crossdock_stages.ledger.tables import claims, landing, outbox
+from crossdock_stages.meters import Meters
+
+log = logging.getLogger("crossdock.stages")
+
+HEARTBEAT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One message as a stage sees it."""
+
+    envelope: Envelope
+    body: bytes
+    address: str
+    retry: bool = False
+
+    @property
+    def id(self) -> str:
+        """The message's own id, the same for every delivery and try."""
+        return self.envelope.id
+
+    @property
+    def message(self) -> Outgoing:
+        """The message as it travels, for the waiting room."""
+        body = b"" if self.envelope.claim else self.body
+        return Outgoing(
+            address=self.address, body=body, headers=self.envelope.headers(), id=self.id
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """What every stage shares."""
+
+    bus: Bus
+    ledger: Ledger
+    meters: Meters = field(default_factory=Meters)
+
+
+class Stage(Protocol):
+    """One step of the line."""
+
+    name: str
+    batch: int
+    """How many messages to take at once, at most."""
+
+    async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
+        """Handle and commit; return what to publish.
+
+        UnavailableError: nothing was committed, the batch is given back. Any single item's fault
+        must be settled inside (`recovery.settle`), never raised.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """Return when the stage may take work; waits while its target is paused."""
+        ...
+
+
+class Worker:
+    """One stage on one lane, until it is told to stop."""
+
+    def __init__(self, stage: Stage, lane: Lane, house: House) -> None:
+        self.stage = stage
+        self.lane = lane
+        self.house = house
+        self._stopping = asyncio.Event()
+        self._trouble = 0
+
+    def stop(self) -> None:
+        """Finish the batch at hand, then end."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        await self.lane.start()
+        while not self._stopping.is_set():
+            await self.stage.ready()
+            deliveries = await self.lane.batch(count=self.stage.batch, wait_s=1.0)
+            if not deliveries:
+                continue
+            try:
+                await self._work(deliveries)
+                self._trouble = 0
+            except UnavailableError as error:
+                await self._give_back(deliveries, error)
+            except Exception as error:
+                log.exception("%s: a fault of ours; the batch is given back", self.stage.name)
+                await self._give_back(deliveries, error)
+        await self.lane.stop()
+
+    async def _give_back(self, deliveries: list[Delivery], error: Exception) -> None:
+        self._trouble += 1
+        self.house.meters.add(f"{self.stage.name}.given_back", len(deliveries))
+        delay_s = min(0.25 * 2.0 ** min(self._trouble, 7), 15.0)
+        log.warning(
+            "%s: %s; %d messages come again in %.1f s",
+            self.stage.name,
+            error,
+            len(deliveries),
+            delay_s,
+        )
+        await self.lane.nak(deliveries, delay_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), delay_s)
+
+    async def _work(self, deliveries: list[Delivery]) -> None:
+        started = time.perf_counter()
+        async with self._heartbeat(deliveries):
+            items = await self._open(deliveries)
+            outgoing = list(await self.stage.process(items))
+            if outgoing:
+                for answer in await self.house.bus.publish(outgoing):
+                    if isinstance(answer, CrossdockError):
+                        self.house.meters.add(f"{self.stage.name}.unpublished")
+                        log.warning("%s: %s; the sweeper will send it", self.stage.name, answer)
+        await self.lane.ack(deliveries)
+        meters = self.house.meters
+        meters.add(f"{self.stage.name}.messages", len(deliveries))
+        meters.add(f"{self.stage.name}.batches")
+        meters.add(f"{self.stage.name}.busy_us", int((time.perf_counter() - started) * 1e6))
+
+    @contextlib.asynccontextmanager
+    async def _heartbeat(self, deliveries: list[Delivery]) -> AsyncIterator[None]:
+        """Keep the server from redelivering what is still being worked on."""
+
+        async def beat() -> None:
+            while True:
+                await asyncio.sleep(HEARTBEAT_S)
+                await self.lane.in_progress(deliveries)
+
+        task = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _open(self, deliveries: list[Delivery]) -> list[Item]:
+        items: list[Item] = []
+        broken: list[Stuck] = []
+        for delivery in deliveries:
+            try:
+                envelope = Envelope.read(delivery.headers)
+            except ContractError as error:
+                broken.append(_unreadable(self.stage.name, delivery, error))
+                continue
+            items.append(
+                Item(envelope, delivery.body, delivery.address, retry=bool(envelope.retry))
+            )
+        if broken:
+            await self.house.ledger.write(lambda tx: desk.bury(tx, broken, time.time()))
+        if any(item.envelope.claim for item in items):
+            bodies = await self.house.ledger.read(
+                lambda tx: _claimed(tx, [i.envelope.claim for i in items if i.envelope.claim])
+            )
+            items = [
+                Item(i.envelope, bodies.get(i.envelope.claim, i.body), i.address, i.retry)
+                for i in items
+            ]
+        return items
+
+
+def _unreadable(stage: str, delivery: Delivery, error: ContractError) -> Stuck:
+    return Stuck(
+        stage=stage,
+        message_id=f"{delivery.address}#{delivery.sequence}",
+        connection="",
+        entity_key="",
+        address=delivery.address,
+        headers=delivery.headers,
+        body=delivery.body,
+        code="contract",
+        reason=str(error),
+    )
+
+
+def _claimed(tx: Connection, wanted: Sequence[str]) -> dict[str, bytes]:
+    """The bodies that were too large to travel: from the landing zone, the outbox, or put aside."""
+    out: dict[str, bytes] = {}
+    for claim in wanted:
+        where, _, key = claim.partition(":")
+        table = {"landing": landing, "outbox": outbox}.get(where, claims)
+        body = tx.execute(sa.select(table.c.body).where(table.c.id == key)).scalar()
+        if body is not None:
+            out[claim] = bytes(body)
+    return out
+
+
+def in_line(
+    items: Sequence[Item], queues: dict[str, list[Waiter]]
+) -> tuple[list[Item], list[tuple[Item, str]]]:
+    """Part a batch into what may go on and what stands behind an earlier message of its entity.
+
+    A message that waits already and comes without being called is dropped from both: its row in
+    the waiting room is the one that counts.
+    """
+    go: list[Item] = []
+    behind: list[tuple[Item, str]] = []
+    for item in items:
+        queue = queues.get(item.envelope.key, [])
+        waits = any(waiter.message_id == item.id for waiter in queue)
+        if item.retry:
+            if waits:
+                go.append(item)
+        elif waits:
+            continue
+        elif queue:
+            behind.append((item, f"waits behind {queue[0].message_id} of the same entity"))
+        else:
+            go.append(item)
+    return go, behind

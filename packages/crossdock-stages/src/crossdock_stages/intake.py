@@ -1,0 +1,237 @@
+"""INTAKE: verify, land, answer; then tell the line.
+
+What was answered with 2xx is on disk. The bus is told afterwards: if it is away, the sweeper tells
+it later.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from crossdock.bus import Outgoing
+from crossdock.connector import Connector, Polls, Request, Webhooks
+from crossdock.errors import (
+    AuthError,
+    ContractError,
+    CrossdockError,
+    RateLimitedError,
+    TransientError,
+)
+from crossdock.events import Raw
+from crossdock.identity import digest, fingerprint
+from sqlalchemy.engine import Connection
+
+from crossdock_stages import recovery
+from crossdock_stages.harness import House
+from crossdock_stages.ledger import desk, landing
+from crossdock_stages.ledger.desk import Stuck
+from crossdock_stages.ledger.landing import Landed, Verdict
+from crossdock_stages.topology import Topology
+
+log = logging.getLogger("crossdock.intake")
+
+RELAY_QUEUE = 5_000
+RELAY_BATCH = 200
+POLL_BATCH = 200
+KEEP_HEADERS_BYTES = 8 * 1024
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What was done with one webhook: the landing id that stands for its news, and how."""
+
+    id: str
+    verdict: Verdict
+
+
+class Intake:
+    """Lands what vendors say, by webhook or by poll, and relays it to the bus."""
+
+    def __init__(self, house: House, topology: Topology) -> None:
+        self.house = house
+        self.topology = topology
+        self._relay: asyncio.Queue[Outgoing] = asyncio.Queue(RELAY_QUEUE)
+
+    async def webhook(self, connection: str, port: Webhooks, request: Request) -> Accepted:
+        """Verify, land, and queue for the bus.
+
+        AuthError: not genuine, nothing was stored. UnavailableError: the ledger could not take
+        it, so the sender must try again. A genuine request that cannot be read is kept as a dead
+        letter with its bytes; that is `accepted` too, for sending it again would change nothing.
+        """
+        meters = self.house.meters
+        try:
+            raw = port.receive(request)
+        except AuthError:
+            meters.add("intake.refused")
+            raise
+        except ContractError as error:
+            meters.add("intake.unreadable")
+            return await self._bury(connection, request, error)
+        row = _row(connection, raw, "webhook")
+        ((row_id, verdict),) = await self.house.ledger.write(lambda tx: self._land(tx, [row]))
+        meters.add(f"intake.{verdict}")
+        if verdict == "new":
+            try:
+                self._relay.put_nowait(self.topology.raw(row))
+            except asyncio.QueueFull:
+                meters.add("intake.left_to_sweeper")
+        return Accepted(row_id, verdict)
+
+    def _land(self, tx: Connection, rows: Sequence[Landed]) -> list[tuple[str, Verdict]]:
+        verdicts = landing.land(tx, rows)
+        conflicts = [
+            _conflict(row, before)
+            for row, (before, verdict) in zip(rows, verdicts, strict=True)
+            if verdict == "conflict"
+        ]
+        desk.open_exceptions(tx, conflicts, time.time())
+        return verdicts
+
+    async def _bury(self, connection: str, request: Request, error: ContractError) -> Accepted:
+        now = time.time()
+        mark = digest(connection, fingerprint(request.body))
+        stuck = Stuck(
+            stage="intake",
+            message_id=mark,
+            connection=connection,
+            entity_key="",
+            topic="",
+            address="",
+            headers=_bounded(request.headers),
+            body=request.body,
+            code="contract",
+            reason=str(error),
+            pointer=error.pointer,
+        )
+        await self.house.ledger.write(lambda tx: desk.bury(tx, [stuck], now))
+        return Accepted("dead_" + digest("intake", mark), "new")
+
+    async def relay(self) -> None:
+        """Publish what was landed, for ever. Run it as a task; several do no harm."""
+        while True:
+            batch = [await self._relay.get()]
+            while len(batch) < RELAY_BATCH and not self._relay.empty():
+                batch.append(self._relay.get_nowait())
+            await self._publish(batch)
+            for _ in batch:
+                self._relay.task_done()
+
+    async def _publish(self, batch: Sequence[Outgoing]) -> None:
+        for answer in await self.house.bus.publish(batch):
+            if isinstance(answer, CrossdockError):
+                self.house.meters.add("intake.left_to_sweeper")
+                log.info("%s; the sweeper will send it", answer)
+
+    async def drained(self) -> None:
+        """Return when all that was accepted has been handed to the bus or left to the sweeper."""
+        await self._relay.join()
+
+    async def poll(self, connection: str, connector: Connector, port: Polls) -> None:
+        """Ask one vendor for news, for ever, resuming where the ledger says we were."""
+        failures = 0
+        while True:
+            try:
+                await self._poll_once(connection, port)
+                failures = 0
+                await asyncio.sleep(connector.poll_every_s)
+            except RateLimitedError as error:
+                await asyncio.sleep(error.retry_after_s)
+            except TransientError as error:
+                failures += 1
+                await self._poll_failed(connection, error, recovery.backoff(failures))
+            except CrossdockError as error:
+                failures += 1
+                await self._poll_failed(connection, error, max(recovery.backoff(failures), 5.0))
+
+    async def _poll_failed(self, connection: str, error: CrossdockError, delay_s: float) -> None:
+        self.house.meters.add("intake.poll_failed")
+        log.warning("polling %s: %s; again in %.1f s", connection, error, delay_s)
+        await asyncio.sleep(min(delay_s, 30.0))
+
+    async def _poll_once(self, connection: str, port: Polls) -> None:
+        cursor = await self.house.ledger.read(lambda tx: landing.read_cursor(tx, connection))
+        batch: list[Raw] = []
+        records = port.poll(cursor)
+        try:
+            async for raw in records:
+                batch.append(raw)
+                if len(batch) >= POLL_BATCH:
+                    await self._land_polled(connection, batch)
+                    batch = []
+        finally:
+            with contextlib.suppress(AttributeError):
+                await records.aclose()  # type: ignore[attr-defined]
+        if batch:
+            await self._land_polled(connection, batch)
+
+    async def _land_polled(self, connection: str, batch: Sequence[Raw]) -> None:
+        """The records and the cursor after them, in one transaction."""
+        rows = [_row(connection, raw, "poll") for raw in batch]
+        cursor = next((raw.cursor for raw in reversed(batch) if raw.cursor), None)
+
+        def work(tx: Connection) -> list[tuple[str, Verdict]]:
+            verdicts = self._land(tx, rows)
+            if cursor:
+                landing.write_cursor(tx, connection, cursor)
+            return verdicts
+
+        verdicts = await self.house.ledger.write(work)
+        fresh = [row for row, (_, verdict) in zip(rows, verdicts, strict=True) if verdict == "new"]
+        self.house.meters.add("intake.polled", len(rows))
+        self.house.meters.add("intake.new", len(fresh))
+        await self._publish([self.topology.raw(row) for row in fresh])
+
+
+def _row(connection: str, raw: Raw, road: str) -> Landed:
+    now = time.time()
+    mark = fingerprint(raw.data)
+    delivery_id = raw.delivery_id or f"{raw.topic}:{mark}"
+    if len(delivery_id) > 255:
+        delivery_id = digest(delivery_id)
+    return Landed(
+        id=landing.new_id(now),
+        connection=connection,
+        topic=raw.topic[:128],
+        entity_key=raw.key[:255],
+        delivery_id=delivery_id,
+        road=road,
+        headers=_bounded(raw.headers),
+        body=raw.data,
+        received_at=now,
+        fingerprint=mark,
+    )
+
+
+def _bounded(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers worth keeping: printable, no credentials, 8 KiB in all."""
+    kept: dict[str, str] = {}
+    room = KEEP_HEADERS_BYTES
+    for name, value in headers.items():
+        secret = any(word in name for word in ("authorization", "cookie", "hmac", "signature"))
+        room -= len(name) + len(value)
+        if not secret and room > 0 and value.isprintable() and value.isascii():
+            kept[name] = value
+    return kept
+
+
+def _conflict(row: Landed, before: str) -> tuple[Stuck, str, str]:
+    stuck = Stuck(
+        stage="intake",
+        message_id=digest(row.connection, row.delivery_id, row.fingerprint),
+        connection=row.connection,
+        entity_key=row.entity_key,
+        topic=row.topic,
+        address="",
+        headers=row.headers,
+        body=row.body,
+        code="delivery_conflict",
+        reason=(
+            f"{row.connection} sent delivery {row.delivery_id} twice with different bodies; "
+            f"the first is {before}, the second is kept here and was not processed"
+        ),
+    )
+    return stuck, "warning", recovery.SUGGESTIONS["delivery_conflict"]

@@ -1,0 +1,209 @@
+"""What could not go on: messages that wait, exceptions for people, dead letters."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from crossdock.identity import digest
+from sqlalchemy.engine import Connection
+
+from crossdock_stages.ledger.store import upsert
+from crossdock_stages.ledger.tables import dead_letters, exceptions, waiting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stuck:
+    """A message and the trouble it is in."""
+
+    stage: str
+    message_id: str
+    connection: str
+    entity_key: str
+    entity_id: str = ""
+    topic: str = ""
+    address: str
+    headers: Mapping[str, str]
+    body: bytes
+    code: str
+    reason: str
+    pointer: str = ""
+    attempts: int = 0
+    next_at: float = 0.0
+
+
+def park(tx: Connection, rows: Sequence[Stuck], now: float) -> None:
+    """Keep these until `next_at`; one that waits already gets its new attempt and reason."""
+    if not rows:
+        return
+    insert = upsert(tx, waiting)
+    tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["stage", "message_id"],
+            set_={
+                "attempts": insert.excluded.attempts,
+                "next_at": insert.excluded.next_at,
+                "code": insert.excluded.code,
+                "reason": insert.excluded.reason,
+            },
+        ),
+        [
+            {
+                "stage": row.stage,
+                "message_id": row.message_id,
+                "connection": row.connection,
+                "entity_key": row.entity_key,
+                "address": row.address,
+                "headers": json.dumps(dict(row.headers)),
+                "body": row.body,
+                "attempts": row.attempts,
+                "first_at": now,
+                "next_at": row.next_at,
+                "code": row.code,
+                "reason": row.reason[:2000],
+            }
+            for row in rows
+        ],
+    )
+
+
+@dataclass(frozen=True)
+class Waiter:
+    """The head of an entity's queue: when it was parked and how often it was tried."""
+
+    message_id: str
+    attempts: int
+    first_at: float
+
+
+def queues(tx: Connection, stage: str, keys: Sequence[str]) -> dict[str, list[Waiter]]:
+    """For each of these entities that waits at this stage: who waits, in order."""
+    out: dict[str, list[Waiter]] = {}
+    for row in tx.execute(
+        sa.select(
+            waiting.c.entity_key, waiting.c.message_id, waiting.c.attempts, waiting.c.first_at
+        )
+        .where(waiting.c.stage == stage, waiting.c.entity_key.in_(keys))
+        .order_by(waiting.c.seq)
+    ):
+        out.setdefault(row.entity_key, []).append(
+            Waiter(row.message_id, row.attempts, row.first_at)
+        )
+    return out
+
+
+def release(tx: Connection, stage: str, message_ids: Sequence[str]) -> None:
+    """These wait no longer. Their followers become due by being first now."""
+    if message_ids:
+        tx.execute(
+            waiting.delete().where(waiting.c.stage == stage, waiting.c.message_id.in_(message_ids))
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """A waiting message whose time has come."""
+
+    seq: int
+    stage: str
+    message_id: str
+    address: str
+    headers: Mapping[str, str]
+    body: bytes
+    attempts: int
+
+
+def any_due(tx: Connection, now: float) -> bool:
+    """Whether `due` would find something to look at."""
+    return (
+        tx.execute(sa.select(waiting.c.seq).where(waiting.c.next_at <= now).limit(1)).first()
+        is not None
+    )
+
+
+def due(tx: Connection, now: float, again_after_s: float, limit: int = 200) -> list[Due]:
+    """The first of each entity's queue, if its time has come; its next time is put off at once.
+
+    So that a message which is lost on its way is sent again after `again_after_s`.
+    """
+    first = (
+        sa.select(sa.func.min(waiting.c.seq).label("seq"))
+        .group_by(waiting.c.stage, waiting.c.entity_key)
+        .subquery()
+    )
+    rows = tx.execute(
+        sa.select(waiting)
+        .join(first, first.c.seq == waiting.c.seq)
+        .where(waiting.c.next_at <= now)
+        .order_by(waiting.c.next_at)
+        .limit(limit)
+    ).all()
+    if rows:
+        tx.execute(
+            waiting.update()
+            .where(waiting.c.seq.in_([row.seq for row in rows]))
+            .values(next_at=now + again_after_s)
+        )
+    return [
+        Due(
+            seq=row.seq,
+            stage=row.stage,
+            message_id=row.message_id,
+            address=row.address,
+            headers=json.loads(row.headers),
+            body=bytes(row.body),
+            attempts=row.attempts,
+        )
+        for row in rows
+    ]
+
+
+def open_exceptions(tx: Connection, rows: Sequence[tuple[Stuck, str, str]], now: float) -> None:
+    """Put these on the exception desk: (what, severity, suggestion)."""
+    if rows:
+        tx.execute(
+            upsert(tx, exceptions).on_conflict_do_nothing(index_elements=["stage", "message_id"]),
+            [
+                {
+                    "id": "exc_" + digest(stuck.stage, stuck.message_id),
+                    "code": stuck.code,
+                    "severity": severity,
+                    "stage": stuck.stage,
+                    "connection": stuck.connection,
+                    "entity_id": stuck.entity_id,
+                    "message_id": stuck.message_id,
+                    "message": stuck.reason[:4000],
+                    "suggestion": suggestion,
+                    "headers": json.dumps(dict(stuck.headers)),
+                    "body": stuck.body,
+                    "state": "open",
+                    "opened_at": now,
+                }
+                for stuck, severity, suggestion in rows
+            ],
+        )
+
+
+def bury(tx: Connection, rows: Sequence[Stuck], now: float) -> None:
+    """Keep these whole as dead letters, with the reason."""
+    if rows:
+        tx.execute(
+            upsert(tx, dead_letters).on_conflict_do_nothing(index_elements=["stage", "message_id"]),
+            [
+                {
+                    "id": "dead_" + digest(row.stage, row.message_id),
+                    "stage": row.stage,
+                    "connection": row.connection,
+                    "topic": row.topic,
+                    "entity_key": row.entity_key,
+                    "message_id": row.message_id,
+                    "reason": row.reason[:4000],
+                    "pointer": row.pointer[:1000],
+                    "headers": json.dumps(dict(row.headers)),
+                    "body": row.body,
+                    "state": "open",
+                    "at": now,
+                }
+                for row in rows
+            ],
+        )

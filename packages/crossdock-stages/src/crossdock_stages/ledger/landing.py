@@ -1,0 +1,255 @@
+"""The landing zone: every raw payload we said yes to, kept whole."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import sqlalchemy as sa
+from crossdock.identity import fingerprint
+from sqlalchemy.engine import Connection
+
+from crossdock_stages.ledger.store import upsert
+from crossdock_stages.ledger.tables import (
+    cursors,
+    dead_letters,
+    exceptions,
+    inbox,
+    landing,
+    waiting,
+)
+
+Verdict = Literal["new", "duplicate", "conflict"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landed:
+    """One row of the landing zone, or what is about to become one."""
+
+    id: str
+    connection: str
+    topic: str
+    entity_key: str
+    delivery_id: str
+    road: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: float
+    fingerprint: str = field(default="")
+
+
+def new_id(now: float) -> str:
+    """Ids that sort by time: 48 bits of milliseconds, then 64 of chance."""
+    return f"lnd_{int(now * 1000):012x}{secrets.token_hex(8)}"
+
+
+def land(tx: Connection, rows: Sequence[Landed]) -> list[tuple[str, Verdict]]:
+    """Keep what is new; for each row the id under which its news is kept, and the verdict.
+
+    `duplicate`: the same delivery came before with the same body. `conflict`: it came before with
+    another body, which a sender must never do.
+    """
+    prints = [row.fingerprint or fingerprint(row.body) for row in rows]
+    known = _known(tx, rows)
+    verdicts: list[tuple[str, Verdict]] = []
+    fresh = []
+    for row, mark in zip(rows, prints, strict=True):
+        before = known.get((row.connection, row.delivery_id))
+        if before is None:
+            known[row.connection, row.delivery_id] = (row.id, mark)
+            verdicts.append((row.id, "new"))
+            fresh.append(
+                {
+                    "id": row.id,
+                    "connection": row.connection,
+                    "topic": row.topic,
+                    "entity_key": row.entity_key,
+                    "delivery_id": row.delivery_id,
+                    "road": row.road,
+                    "headers": json.dumps(dict(row.headers)),
+                    "body": row.body,
+                    "fingerprint": mark,
+                    "received_at": row.received_at,
+                    "published_at": row.received_at,
+                    "state": "landed",
+                    "settled": False,
+                }
+            )
+        else:
+            verdicts.append((before[0], "duplicate" if before[1] == mark else "conflict"))
+    if fresh:
+        tx.execute(landing.insert(), fresh)
+    return verdicts
+
+
+def _known(tx: Connection, rows: Sequence[Landed]) -> dict[tuple[str, str], tuple[str, str]]:
+    by_connection: dict[str, list[str]] = {}
+    for row in rows:
+        by_connection.setdefault(row.connection, []).append(row.delivery_id)
+    known: dict[tuple[str, str], tuple[str, str]] = {}
+    for connection, ids in by_connection.items():
+        found = tx.execute(
+            sa.select(landing.c.delivery_id, landing.c.id, landing.c.fingerprint).where(
+                landing.c.connection == connection, landing.c.delivery_id.in_(ids)
+            )
+        )
+        for delivery_id, row_id, mark in found:
+            known[connection, delivery_id] = (row_id, mark)
+    return known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Translated:
+    """What became of one landing row. `events` are the ids of what it said."""
+
+    landing_id: str
+    state: Literal["translated", "ignored", "dead"]
+    events: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def mark_translated(tx: Connection, results: Iterable[Translated]) -> None:
+    """Record translate's verdicts. Rows without events have nothing left to lose: settled."""
+    rows = [
+        {
+            "row_id": result.landing_id,
+            "state": result.state,
+            "events": json.dumps(result.events),
+            "reason": result.reason[:2000],
+            "settled": not result.events,
+        }
+        for result in results
+    ]
+    if rows:
+        tx.execute(
+            landing.update()
+            .where(landing.c.id == sa.bindparam("row_id"))
+            .values(
+                state=sa.bindparam("state"),
+                events=sa.bindparam("events"),
+                reason=sa.bindparam("reason"),
+                settled=sa.bindparam("settled"),
+            ),
+            rows,
+        )
+
+
+def settle(tx: Connection, landing_ids: Iterable[str], *, single: bool = False) -> None:
+    """Everything these rows said has been decided on.
+
+    With `single`, rows that said more than one thing are left for the sweeper to look at.
+    """
+    rows = [{"row_id": row_id} for row_id in landing_ids if row_id]
+    if rows:
+        statement = landing.update().where(
+            landing.c.id == sa.bindparam("row_id"), landing.c.state == "translated"
+        )
+        if single:
+            statement = statement.where(landing.c.events.not_like("%,%"))
+        tx.execute(statement.values(settled=True), rows)
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """A landing row whose news has not been decided on; `translated` when it was at least read."""
+
+    row: Landed
+    translated: bool
+    published_at: float
+    publishes: int
+
+
+def unsettled(tx: Connection, *, before: float, limit: int = 500) -> list[Unsettled]:
+    """Rows published before this moment whose news is neither decided on nor known to wait.
+
+    Rows whose events all came to an end by another road are settled on the way.
+    """
+    found = tx.execute(
+        sa.select(landing)
+        .where(
+            landing.c.settled.is_(False),
+            landing.c.published_at < before,
+            ~sa.exists().where(waiting.c.message_id == landing.c.id),
+        )
+        .order_by(landing.c.published_at)
+        .limit(limit)
+    ).all()
+    wanted: dict[str, list[str]] = {row.id: json.loads(row.events) for row in found}
+    every = [event for events in wanted.values() for event in events]
+    ended: set[str] = set()
+    parked: set[str] = set()
+    for start in range(0, len(every), 500):
+        part = every[start : start + 500]
+        for column in (inbox.c.event_id, dead_letters.c.message_id, exceptions.c.message_id):
+            ended.update(tx.execute(sa.select(column).where(column.in_(part))).scalars())
+        parked.update(
+            tx.execute(
+                sa.select(waiting.c.message_id).where(waiting.c.message_id.in_(part))
+            ).scalars()
+        )
+    done = {row_id for row_id, events in wanted.items() if events and ended.issuperset(events)}
+    settle(tx, done)
+    return [
+        Unsettled(_landed(row), row.state == "translated", row.published_at, row.publishes)
+        for row in found
+        if row.id not in done and not parked.intersection(wanted[row.id])
+    ]
+
+
+def republished(tx: Connection, landing_ids: Sequence[str], now: float) -> None:
+    """Note that the sweeper sent these again."""
+    if landing_ids:
+        tx.execute(
+            landing.update()
+            .where(landing.c.id.in_(landing_ids))
+            .values(published_at=now, publishes=landing.c.publishes + 1)
+        )
+
+
+def get(tx: Connection, landing_id: str) -> Landed | None:
+    """One row, or None."""
+    row = tx.execute(sa.select(landing).where(landing.c.id == landing_id)).first()
+    return None if row is None else _landed(row)
+
+
+def _landed(row: "sa.Row[tuple[object, ...]]") -> Landed:
+    fields = row._mapping
+    return Landed(
+        id=fields["id"],
+        connection=fields["connection"],
+        topic=fields["topic"],
+        entity_key=fields["entity_key"],
+        delivery_id=fields["delivery_id"],
+        road=fields["road"],
+        headers=json.loads(fields["headers"]),
+        body=bytes(fields["body"]),
+        received_at=fields["received_at"],
+        fingerprint=fields["fingerprint"],
+    )
+
+
+def read_cursor(tx: Connection, connection: str, name: str = "poll") -> str | None:
+    """Where polling of this connection resumes."""
+    found: str | None = tx.execute(
+        sa.select(cursors.c.cursor).where(
+            cursors.c.connection == connection, cursors.c.name == name
+        )
+    ).scalar()
+    return found
+
+
+def write_cursor(tx: Connection, connection: str, cursor: str, name: str = "poll") -> None:
+    """Move the cursor; never to nothing. Call it in the transaction that lands the records."""
+    if not cursor:
+        return
+    insert = upsert(tx, cursors).values(
+        connection=connection, name=name, cursor=cursor, updated_at=time.time()
+    )
+    tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["connection", "name"],
+            set_={"cursor": insert.excluded.cursor, "updated_at": insert.excluded.updated_at},
+        )
+    )

@@ -1,0 +1,27 @@
+"""Bringing a ledger's schema up to date. Alembic is imported only when there is something to do."""
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+HEAD = "0001"
+"""The newest revision in `migrations/versions`; a test compares."""
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the missing migrations inside the caller's transaction."""
+    if _current(connection) == HEAD:
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "crossdock_stages.ledger:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _current(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)

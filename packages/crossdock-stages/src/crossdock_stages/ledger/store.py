@@ -1,0 +1,269 @@
+"""The ledger's engine: whole transactions as plain functions, on SQLite or PostgreSQL.
+
+A transaction is a function of one SQLAlchemy Connection. On SQLite one thread runs them all and
+commits as many as are waiting at once (group commit): with `synchronous=FULL` the disk allows a few
+hundred commits a second, and any number of rows in each. On PostgreSQL they run side by side.
+"""
+
+import asyncio
+import logging
+import queue
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+import sqlalchemy as sa
+from crossdock.errors import ConfigError, UnavailableError
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from crossdock_stages.ledger.migrate import upgrade
+
+log = logging.getLogger("crossdock.ledger")
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+GROUP_LIMIT = 64
+"""At most so many transactions share one commit."""
+
+
+class Ledger(Protocol):
+    """What the stages use. UnavailableError: the database is down, full or locked."""
+
+    url: str
+
+    async def write(self, work: Work[T]) -> T:
+        """Run `work` in one durable transaction; its effects are on disk when this returns."""
+        ...
+
+    async def read(self, work: Work[T]) -> T:
+        """Run `work`, which changes nothing, on a snapshot."""
+        ...
+
+
+@asynccontextmanager
+async def open_ledger(url: str) -> AsyncIterator[Ledger]:
+    """Open, bring the schema up to date, and close at the end.
+
+    `sqlite:///path` (relative to the working directory), or `postgresql://…`. ConfigError for any
+    other URL, UnavailableError when the database cannot be reached.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigError(f"ledger url {url!r} is no database URL") from error
+    if parsed.drivername == "sqlite":
+        ledger = SqliteLedger(url)
+        try:
+            await ledger.start()
+            yield ledger
+        finally:
+            await ledger.close()
+    elif parsed.drivername in {"postgresql", "postgres"}:
+        async with open_postgres(url) as postgres:
+            yield postgres
+    else:
+        raise ConfigError(
+            f"ledger url starts with {parsed.drivername!r}; write sqlite:///… or postgresql://…"
+        )
+
+
+class SqliteLedger:
+    """One writer thread with group commit, one reader thread; WAL, `synchronous=FULL`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        database = make_url(url).database
+        if not database or database == ":memory:":
+            raise ConfigError(
+                "a ledger in memory would forget: name a file, sqlite:///var/ledger.db"
+            )
+        self._path = Path(database)
+        self._queue: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._reads: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._engine: Engine | None = None
+
+    async def start(self) -> None:
+        """Open the file, migrate, start the threads."""
+        await asyncio.to_thread(self._open)
+        for target, name in ((self._run_writer, "writer"), (self._run_reader, "reader")):
+            thread = threading.Thread(target=target, name=f"ledger {name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        engine = sa.create_engine(
+            f"sqlite:///{self._path}",
+            poolclass=sa.pool.QueuePool,
+            connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+        )
+        event.listen(engine, "connect", _sqlite_settings)
+        event.listen(engine, "begin", _begin_immediate)
+        self._engine = engine
+        try:
+            with engine.begin() as connection:
+                upgrade(connection)
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+    async def close(self) -> None:
+        """Finish what is queued, then close."""
+        self._queue.put(None)
+        self._reads.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        if self._engine is not None:
+            self._engine.dispose()
+
+    async def write(self, work: Work[T]) -> T:
+        """See `Ledger.write`."""
+        future: Future[T] = Future()
+        self._queue.put((work, future))
+        return await asyncio.wrap_future(future)
+
+    async def read(self, work: Work[T]) -> T:
+        """See `Ledger.read`."""
+        future: Future[T] = Future()
+        self._reads.put((work, future))
+        return await asyncio.wrap_future(future)
+
+    def _run_writer(self) -> None:
+        assert self._engine is not None
+        stopping = False
+        while not stopping:
+            first = self._queue.get()
+            if first is None:
+                return
+            group = [first]
+            while len(group) < GROUP_LIMIT:
+                try:
+                    following = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    stopping = True
+                    break
+                group.append(following)
+            self._commit_group(group)
+
+    def _commit_group(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+        """Each in its own savepoint, all in one commit; nobody is answered before it."""
+        assert self._engine is not None
+        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with self._engine.begin() as connection:
+                for work, future in group:
+                    try:
+                        with connection.begin_nested():
+                            answers.append((future, work(connection), None))
+                    except DBAPIError as error:
+                        if _is_fatal(error):
+                            raise
+                        answers.append((future, None, _unavailable(error)))
+                    except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
+                        answers.append((future, None, error))
+        except SQLAlchemyError as error:
+            fault = _unavailable(error)
+            for _, future in group:
+                future.set_exception(fault)
+            return
+        for future, value, failed in answers:
+            if failed is not None:
+                future.set_exception(failed)
+            else:
+                future.set_result(value)
+
+    def _run_reader(self) -> None:
+        assert self._engine is not None
+        while (job := self._reads.get()) is not None:
+            work, future = job
+            try:
+                with self._engine.connect().execution_options(
+                    isolation_level="AUTOCOMMIT"
+                ) as connection:
+                    value = work(connection)
+            except SQLAlchemyError as error:
+                future.set_exception(_unavailable(error))
+            except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
+                future.set_exception(error)
+            else:
+                future.set_result(value)
+
+
+class PostgresLedger:
+    """Transactions side by side on a pool, through asyncpg."""
+
+    def __init__(self, url: str, engine: AsyncEngine) -> None:
+        self.url = url
+        self._engine = engine
+
+    async def write(self, work: Work[T]) -> T:
+        """See `Ledger.write`."""
+        try:
+            async with self._engine.begin() as connection:
+                return await connection.run_sync(work)
+        except (SQLAlchemyError, OSError) as error:
+            raise _unavailable(error) from error
+
+    async def read(self, work: Work[T]) -> T:
+        """See `Ledger.read`."""
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(work)
+        except (SQLAlchemyError, OSError) as error:
+            raise _unavailable(error) from error
+
+
+@asynccontextmanager
+async def open_postgres(url: str) -> AsyncIterator[PostgresLedger]:
+    """A ledger on PostgreSQL 14 or later. UnavailableError when it cannot be reached."""
+    target = make_url(url).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    ledger = PostgresLedger(url, engine)
+    try:
+        await ledger.write(upgrade)
+        yield ledger
+    finally:
+        await engine.dispose()
+
+
+def upsert(connection: Connection, table: sa.Table) -> Any:
+    """The dialect's INSERT … ON CONFLICT; both dialects share its methods."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as postgres_insert
+
+        return postgres_insert(table)
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+    return sqlite_insert(table)
+
+
+def _sqlite_settings(connection: Any, _: object) -> None:
+    raw = cast("sqlite3.Connection", connection)
+    raw.execute("PRAGMA journal_mode=WAL")
+    raw.execute("PRAGMA synchronous=FULL")
+    raw.execute("PRAGMA foreign_keys=ON")
+    raw.execute("PRAGMA cache_size=-65536")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _is_fatal(error: DBAPIError) -> bool:
+    """Faults of the file, not of the statement: the whole group fails."""
+    text = str(error.orig).lower()
+    return any(word in text for word in ("disk", "full", "i/o", "locked", "readonly", "malformed"))
+
+
+def _unavailable(error: Exception) -> UnavailableError:
+    original = getattr(error, "orig", None) or error
+    return UnavailableError(f"the ledger failed: {original}", outcome="failed")

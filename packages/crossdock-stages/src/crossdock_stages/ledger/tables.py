@@ -1,0 +1,209 @@
+"""The ledger's tables. Times are epoch seconds; JSON is text, so that two databases agree on it."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+landing = Table(
+    "landing",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("connection", String(64), nullable=False),
+    Column("topic", String(128), nullable=False),
+    Column("entity_key", String(255), nullable=False),
+    Column("delivery_id", String(255), nullable=False),
+    Column("road", String(16), nullable=False, doc="webhook or poll"),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("received_at", Float, nullable=False),
+    Column("published_at", Float, nullable=False),
+    Column("publishes", Integer, nullable=False, server_default="1"),
+    Column("state", String(16), nullable=False, doc="landed, translated, ignored or dead"),
+    Column("events", Text, nullable=False, server_default="[]", doc="ids of what it said"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("settled", Boolean, nullable=False, doc="nothing more can be lost of it"),
+    UniqueConstraint("connection", "delivery_id"),
+    Index("ix_landing_unsettled", "settled", "published_at"),
+    Index("ix_landing_entity", "connection", "entity_key"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("event_id", String(64), primary_key=True),
+    Column("type", String(64), nullable=False),
+    Column("entity_id", String(64), nullable=False),
+    Column("entity_key", String(64), nullable=False),
+    Column("connection", String(64), nullable=False),
+    Column("revision", String(64), nullable=False),
+    Column("landing_id", String(64), nullable=False),
+    Column("outcome", String(16), nullable=False, doc="applied or ignored"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("at", Float, nullable=False),
+    Index("ix_inbox_entity", "entity_id"),
+    Index("ix_inbox_key", "entity_key"),
+)
+
+entities = Table(
+    "entities",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("connection", String(64), nullable=False, doc="who told it first: its origin"),
+    Column("native_id", String(255), nullable=False),
+    Column("revision", String(64), nullable=False),
+    Column("digest", String(64), nullable=False, doc="of what matters to the targets"),
+    Column("state", String(32), nullable=False, server_default=""),
+    Column("label", String(255), nullable=False, server_default="", doc="what people call it"),
+    Column("updated_at", Float, nullable=False),
+    Index("ix_entities_label", "label"),
+)
+
+cross_references = Table(
+    "cross_references",
+    metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("native_id", String(255), primary_key=True),
+    Column("canonical_id", String(255), nullable=False),
+    Column("at", Float, nullable=False),
+    Index("ix_cross_references_canonical", "canonical_id", "connection"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("connection", String(64), nullable=False, doc="the target; empty for events"),
+    Column("type", String(64), nullable=False),
+    Column("entity_id", String(64), nullable=False),
+    Column("entity_key", String(64), nullable=False),
+    Column("address", String(255), nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("cause", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("published_at", Float, nullable=False),
+    Column("publishes", Integer, nullable=False, server_default="1"),
+    Column("state", String(16), nullable=False, doc="open, done, exception or dead"),
+    Column("closed_at", Float),
+    Index("ix_outbox_open", "state", "published_at"),
+    Index("ix_outbox_sequence", "connection", "entity_key", "state", "seq"),
+    sqlite_autoincrement=True,
+)
+
+effects = Table(
+    "effects",
+    metadata,
+    Column("command_id", String(64), primary_key=True),
+    Column("connection", String(64), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("entity_id", String(64), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("intent_at", Float, nullable=False),
+    Column("receipt_at", Float),
+    Column("native_id", String(255)),
+    Column("changed", Boolean),
+    Column("note", Text, nullable=False, server_default=""),
+    Index("ix_effects_entity", "entity_id"),
+)
+
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("stage", String(16), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("connection", String(64), nullable=False),
+    Column("entity_key", String(255), nullable=False),
+    Column("address", String(255), nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("next_at", Float, nullable=False),
+    Column("code", String(32), nullable=False),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("stage", "message_id"),
+    Index("ix_waiting_due", "next_at"),
+    Index("ix_waiting_key", "stage", "entity_key", "seq"),
+    sqlite_autoincrement=True,
+)
+
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("code", String(64), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("connection", String(64), nullable=False),
+    Column("entity_id", String(64), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("suggestion", Text, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False, doc="open or resolved"),
+    Column("opened_at", Float, nullable=False),
+    Column("resolved_at", Float),
+    UniqueConstraint("stage", "message_id"),
+    Index("ix_exceptions_state", "state", "opened_at"),
+    Index("ix_exceptions_entity", "entity_id"),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("stage", String(16), nullable=False),
+    Column("connection", String(64), nullable=False),
+    Column("topic", String(128), nullable=False),
+    Column("entity_key", String(255), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("pointer", Text, nullable=False, server_default=""),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("state", String(16), nullable=False, doc="open or resolved"),
+    Column("at", Float, nullable=False),
+    UniqueConstraint("stage", "message_id"),
+    Index("ix_dead_letters_state", "state", "at"),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("cursor", Text, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", Float, nullable=False),
+)

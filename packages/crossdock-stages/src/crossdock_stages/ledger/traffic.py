@@ -1,0 +1,242 @@
+"""What has been seen (inbox), what must still be said (outbox), and what was done (effects)."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+from crossdock.bus import Outgoing
+from crossdock.events import Receipt
+from sqlalchemy.engine import Connection
+
+from crossdock_stages.ledger.store import upsert
+from crossdock_stages.ledger.tables import effects, inbox, outbox, waiting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One event in the inbox, with what became of it."""
+
+    event_id: str
+    type: str
+    entity_id: str
+    entity_key: str
+    connection: str
+    revision: str
+    landing_id: str
+    outcome: Literal["applied", "ignored"]
+    reason: str = ""
+    at: float
+
+
+def already_seen(tx: Connection, event_ids: Sequence[str]) -> set[str]:
+    """Those of these events that were decided on before."""
+    return set(
+        tx.execute(sa.select(inbox.c.event_id).where(inbox.c.event_id.in_(event_ids))).scalars()
+    )
+
+
+def add_seen(tx: Connection, rows: Sequence[Seen]) -> None:
+    """Write them to the inbox; one that another runner wrote meanwhile stays as it is."""
+    if rows:
+        tx.execute(upsert(tx, inbox).on_conflict_do_nothing(), [vars(row) for row in rows])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToSend:
+    """One message of the outbox; `connection` is the target, empty for an event."""
+
+    message: Outgoing
+    connection: str
+    type: str
+    entity_id: str
+    entity_key: str
+    cause: str
+
+
+def add_outgoing(tx: Connection, rows: Sequence[ToSend], now: float) -> None:
+    """Promise to say these. A message whose id is there already was promised before."""
+    if rows:
+        tx.execute(
+            upsert(tx, outbox).on_conflict_do_nothing(index_elements=["id"]),
+            [
+                {
+                    "id": row.message.id,
+                    "connection": row.connection,
+                    "type": row.type,
+                    "entity_id": row.entity_id,
+                    "entity_key": row.entity_key,
+                    "address": row.message.address,
+                    "headers": json.dumps(dict(row.message.headers)),
+                    "body": row.message.body,
+                    "cause": row.cause,
+                    "created_at": now,
+                    "published_at": now,
+                    "state": "open",
+                }
+                for row in rows
+            ],
+        )
+
+
+def close_outgoing(
+    tx: Connection, ids: Iterable[str], state: Literal["done", "exception", "dead"], now: float
+) -> None:
+    """These are said and dealt with."""
+    rows = [{"message_id": message_id} for message_id in ids]
+    if rows:
+        tx.execute(
+            outbox.update()
+            .where(outbox.c.id == sa.bindparam("message_id"), outbox.c.state == "open")
+            .values(state=state, closed_at=now),
+            rows,
+        )
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """An open message of the outbox, and when it was last sent."""
+
+    send: ToSend
+    published_at: float
+    publishes: int
+
+
+def unanswered(tx: Connection, *, before: float, limit: int = 500) -> list[Unanswered]:
+    """Open messages last sent before this moment that do not wait, in the order promised."""
+    found = tx.execute(
+        sa.select(outbox)
+        .where(
+            outbox.c.state == "open",
+            outbox.c.published_at < before,
+            ~sa.exists().where(waiting.c.message_id == outbox.c.id),
+        )
+        .order_by(outbox.c.seq)
+        .limit(limit)
+    )
+    return [
+        Unanswered(
+            ToSend(
+                message=Outgoing(
+                    address=row.address,
+                    body=bytes(row.body),
+                    headers=json.loads(row.headers),
+                    id=row.id,
+                ),
+                connection=row.connection,
+                type=row.type,
+                entity_id=row.entity_id,
+                entity_key=row.entity_key,
+                cause=row.cause,
+            ),
+            row.published_at,
+            row.publishes,
+        )
+        for row in found
+    ]
+
+
+def resent(tx: Connection, ids: Sequence[str], now: float) -> None:
+    """Note that the sweeper sent these again."""
+    if ids:
+        tx.execute(
+            outbox.update()
+            .where(outbox.c.id.in_(ids))
+            .values(published_at=now, publishes=outbox.c.publishes + 1)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where one command stands: its place in the sequence, and what earlier tries did."""
+
+    seq: int
+    state: str
+    attempts: int
+    blocked_by: str | None
+    """An earlier command of the same entity at the same target that is still open."""
+
+
+def standings(tx: Connection, connection: str, ids: Sequence[str]) -> dict[str, Standing]:
+    """For the commands of a batch, by id; a command the outbox does not know is missing."""
+    rows = tx.execute(
+        sa.select(
+            outbox.c.id,
+            outbox.c.seq,
+            outbox.c.state,
+            outbox.c.entity_key,
+            sa.func.coalesce(effects.c.attempts, 0),
+        )
+        .select_from(outbox.outerjoin(effects, effects.c.command_id == outbox.c.id))
+        .where(outbox.c.id.in_(ids))
+    ).all()
+    keys = {row.entity_key for row in rows if row.state == "open"}
+    ahead: dict[str, list[tuple[int, str]]] = {}
+    if keys:
+        for key, seq, command_id in tx.execute(
+            sa.select(outbox.c.entity_key, outbox.c.seq, outbox.c.id).where(
+                outbox.c.connection == connection,
+                outbox.c.entity_key.in_(keys),
+                outbox.c.state == "open",
+            )
+        ):
+            ahead.setdefault(key, []).append((seq, command_id))
+    out: dict[str, Standing] = {}
+    for command_id, seq, state, key, attempts in rows:
+        earlier = [item for item in ahead.get(key, ()) if item[0] < seq]
+        out[command_id] = Standing(
+            seq=seq,
+            state=state,
+            attempts=attempts,
+            blocked_by=max(earlier)[1] if earlier else None,
+        )
+    return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """We are about to ask a vendor for this."""
+
+    command_id: str
+    connection: str
+    type: str
+    entity_id: str
+
+
+def intend(tx: Connection, intents: Sequence[Intent], now: float) -> None:
+    """Record the intents, one more attempt each. Must be on disk before the vendor is called."""
+    if not intents:
+        return
+    insert = upsert(tx, effects)
+    tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["command_id"],
+            set_={"attempts": effects.c.attempts + 1, "intent_at": now},
+        ),
+        [{**vars(intent), "attempts": 1, "intent_at": now, "note": ""} for intent in intents],
+    )
+
+
+def receive(tx: Connection, receipts: Mapping[str, Receipt], now: float) -> None:
+    """Record what the vendor answered."""
+    if receipts:
+        tx.execute(
+            effects.update()
+            .where(effects.c.command_id == sa.bindparam("id"))
+            .values(
+                receipt_at=now,
+                native_id=sa.bindparam("native"),
+                changed=sa.bindparam("did"),
+                note=sa.bindparam("says"),
+            ),
+            [
+                {
+                    "id": command_id,
+                    "native": receipt.native_id,
+                    "did": receipt.changed,
+                    "says": receipt.note[:2000],
+                }
+                for command_id, receipt in receipts.items()
+            ],
+        )

@@ -1,0 +1,217 @@
+"""TRANSLATE: what does this raw payload say, in canonical events?
+
+The step keeps no state: its events have deterministic ids, so doing it twice says the same twice.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crossdock.bus import Outgoing
+from crossdock.canonical import Entity, EntityRef, Fulfillment
+from crossdock.canonical.entity import contract_error
+from crossdock.connector import Connector, Ignore
+from crossdock.errors import ContractError
+from crossdock.events import Envelope, Event, Raw, now_text
+from crossdock.identity import entity_id, event_id, fingerprint
+from pydantic import ValidationError
+from sqlalchemy.engine import Connection
+
+from crossdock_stages import recovery
+from crossdock_stages.harness import House, Item, in_line
+from crossdock_stages.ledger import desk, landing
+from crossdock_stages.ledger.landing import Translated
+from crossdock_stages.ledger.store import upsert
+from crossdock_stages.ledger.tables import claims
+from crossdock_stages.recovery import Trouble
+from crossdock_stages.topology import Topology
+
+
+@dataclass(frozen=True)
+class Said:
+    """One event, complete: addressed, identified, in bytes."""
+
+    envelope: Envelope
+    body: bytes
+
+
+def say(
+    connection: str, connector: Connector, raw: Raw, *, source: str, landing_id: str = ""
+) -> list[Said]:
+    """What `raw` says, with canonical ids filled in. Pure but for the clock in `ce-time`.
+
+    ContractError names connector and topic, pointer and value. Ignore passes through.
+    """
+    try:
+        return [
+            _complete(event, connection, raw, source=source, landing_id=landing_id)
+            for event in connector.translate(raw)
+        ]
+    except ContractError as error:
+        raise ContractError(
+            f"{connector.name} {raw.topic}: {error.message}",
+            pointer=error.pointer,
+            value=error.value,
+            parts=error.parts,
+        ) from error
+    except ValidationError as error:
+        fault = contract_error(error.title, error)
+        raise ContractError(
+            f"{connector.name} {raw.topic}: {fault.message}",
+            pointer=fault.pointer,
+            value=fault.value,
+            parts=fault.parts,
+        ) from error
+
+
+def _complete(
+    event: Event[Entity], connection: str, raw: Raw, *, source: str, landing_id: str
+) -> Said:
+    own_id = entity_id(connection, event.kind, event.native_id)
+    data = _with_ids(event.data, connection).model_copy(update={"id": own_id})
+    body = data.dump()
+    revision = _revision_text(event.revision)
+    key = data.order.id if isinstance(data, Fulfillment) and data.order.id else own_id
+    return Said(
+        Envelope(
+            id=event_id(own_id, event.type, revision, fingerprint(body)),
+            source=source,
+            type=f"crossdock.{event.type}.v{data.major}",
+            subject=own_id,
+            key=key,
+            time=event.occurred_at.isoformat() if event.occurred_at else now_text(),
+            connection=connection,
+            revision=revision,
+            landing=landing_id,
+            correlation=landing_id,
+            schema=f"https://schemas.crossdock.dev/{event.kind}/v{data.major}/schema.json",
+            topic=raw.topic,
+            native=event.native_id,
+        ),
+        body,
+    )
+
+
+def _revision_text(revision: int | str | None) -> str:
+    """Revisions compare as text, so numbers are padded to twenty digits."""
+    if revision is None:
+        return ""
+    return f"{revision:020d}" if isinstance(revision, int) else revision
+
+
+_REF_KINDS = {"order": "order", "customer": "customer", "product": "product", "variant": "variant"}
+
+
+def _with_ids(entity: Entity, connection: str) -> Entity:
+    """Fill the canonical id of every reference that has only the source's own."""
+    updates: dict[str, Any] = {}
+    for name, kind in _REF_KINDS.items():
+        ref = getattr(entity, name, None)
+        if isinstance(ref, EntityRef) and ref.id is None and ref.native_id is not None:
+            own_id = entity_id(connection, kind, ref.native_id)
+            updates[name] = EntityRef(id=own_id, native_id=ref.native_id)
+    return entity.model_copy(update=updates) if updates else entity
+
+
+class Translate:
+    """The stage; see the module's docstring."""
+
+    name = "translate"
+    batch = 100
+
+    def __init__(
+        self, house: House, topology: Topology, connectors: Mapping[str, Connector]
+    ) -> None:
+        self.house = house
+        self.topology = topology
+        self.connectors = connectors
+
+    async def ready(self) -> None:
+        """Always."""
+
+    async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
+        """See `Stage.process`."""
+        keys = [item.envelope.key for item in items]
+        queues = await self.house.ledger.read(lambda tx: desk.queues(tx, self.name, keys))
+        go, behind = in_line(items, queues)
+        results: list[Translated] = []
+        outgoing: list[Outgoing] = []
+        kept: list[dict[str, Any]] = []
+        troubles = [_trouble(item, behind=reason) for item, reason in behind]
+        for item in go:
+            try:
+                said = self._say(item)
+            except Ignore as reason:
+                results.append(Translated(landing_id=item.id, state="ignored", reason=str(reason)))
+                continue
+            except ContractError as error:
+                results.append(Translated(landing_id=item.id, state="dead", reason=str(error)))
+                troubles.append(_trouble(item, error=error))
+                continue
+            except Exception as error:  # noqa: BLE001 - a connector's bug ends one message only
+                reason_text = f"{type(error).__name__}: {error}"
+                results.append(Translated(landing_id=item.id, state="dead", reason=reason_text))
+                troubles.append(_trouble(item, error=error))
+                continue
+            if not said:
+                nothing = "it says nothing of interest"
+                results.append(Translated(landing_id=item.id, state="ignored", reason=nothing))
+                continue
+            results.append(
+                Translated(
+                    landing_id=item.id,
+                    state="translated",
+                    events=tuple(one.envelope.id for one in said),
+                )
+            )
+            for one in said:
+                message = self.topology.event(one.envelope, one.body)
+                if not message.body:
+                    kept.append({"id": one.envelope.id, "body": one.body, "at": time.time()})
+                outgoing.append(message)
+        released = [item.id for item in go if item.retry]
+
+        def work(tx: Connection) -> None:
+            if kept:
+                tx.execute(upsert(tx, claims).on_conflict_do_nothing(), kept)
+            landing.mark_translated(tx, results)
+            recovery.settle(tx, self.name, troubles, queues)
+            desk.release(tx, self.name, released)
+
+        await self.house.ledger.write(work)
+        meters = self.house.meters
+        meters.add("translate.events", len(outgoing))
+        meters.add("translate.dead", sum(result.state == "dead" for result in results))
+        meters.add("translate.ignored", sum(result.state == "ignored" for result in results))
+        return outgoing
+
+    def _say(self, item: Item) -> list[Said]:
+        connection = item.envelope.connection
+        connector = self.connectors.get(connection)
+        if connector is None:
+            raise ContractError(
+                f"no connection {connection!r} in this deployment; "
+                f"known: {', '.join(sorted(self.connectors))}"
+            )
+        headers = json.loads(item.envelope.vendor) if item.envelope.vendor else {}
+        raw = Raw(item.envelope.topic, data=item.body, key=item.envelope.subject, headers=headers)
+        return say(
+            connection,
+            connector,
+            raw,
+            source=self.topology.source(connection),
+            landing_id=item.id,
+        )
+
+
+def _trouble(item: Item, *, error: BaseException | None = None, behind: str = "") -> Trouble:
+    return Trouble(
+        message=item.message,
+        connection=item.envelope.connection,
+        entity_key=item.envelope.key,
+        topic=item.envelope.topic,
+        error=error,
+        behind=behind,
+    )

@@ -1,0 +1,233 @@
+"""The bus: three streams, their partitions, and the rules that keep them safe.
+
+Each rule was learnt from a measured fault (research/reliability.md 2b–2d) and has a
+characterisation test: pull only; explicit ack; delays computed by us, never a bare nak and never
+the server's backoff; discard new, no max_age; declare, then read back and refuse to start when the
+server's answer differs; separate connections for publishing and consuming.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import nats.errors
+
+from crossdock.bus.lane import GROUP, PIN_TTL_S, Lane
+from crossdock.bus.link import Link
+from crossdock.bus.publisher import Ack, Outgoing, Publisher
+from crossdock.errors import ConfigError, CrossdockError, UnavailableError
+
+log = logging.getLogger("crossdock.bus")
+
+MINIMUM_SERVER = (2, 12)
+ACK_WAIT_S = 6.0
+MAX_ACK_PENDING = 400
+DUPLICATE_WINDOW_S = 120
+CLAIM_CHECK_BYTES = 512 * 1024
+"""A larger body stays in the ledger; the message carries its claim in `ce-dataref`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream:
+    """One stream as we want it. Retention `workqueue`: one reader; `interest`: every durable's."""
+
+    name: str
+    subjects: tuple[str, ...]
+    retention: str
+    replicas: int = 1
+    max_bytes: int = 4 * 1024**3
+
+    def config(self) -> dict[str, Any]:
+        """The server's own words for it."""
+        return {
+            "name": self.name,
+            "subjects": list(self.subjects),
+            "retention": self.retention,
+            "storage": "file",
+            "discard": "new",
+            "max_age": 0,
+            "max_msgs": -1,
+            "max_bytes": self.max_bytes,
+            "num_replicas": self.replicas,
+            "duplicate_window": DUPLICATE_WINDOW_S * 1_000_000_000,
+            "allow_direct": True,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consumer:
+    """One durable lane of a stream: what it is called and which addresses it reads."""
+
+    stream: str
+    name: str
+    filter: str
+
+    def config(self) -> dict[str, Any]:
+        """The server's own words for it."""
+        return {
+            "durable_name": self.name,
+            "name": self.name,
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": int(ACK_WAIT_S * 1e9),
+            "max_deliver": -1,
+            "max_ack_pending": MAX_ACK_PENDING,
+            "filter_subject": self.filter,
+            "replay_policy": "instant",
+            "priority_groups": [GROUP],
+            "priority_policy": "pinned_client",
+            "priority_timeout": int(PIN_TTL_S * 1e9),
+        }
+
+
+class Bus:
+    """Two links, a publisher, and lanes. Enter it with `async with`, then `declare`."""
+
+    def __init__(
+        self, url: str, *, name: str = "crossdock", credentials: str | None = None
+    ) -> None:
+        self._out = Link(url, f"{name} publish", credentials=credentials)
+        self._in = Link(url, f"{name} consume", credentials=credentials)
+        self._publisher = Publisher(self._out)
+        self._streams: tuple[Stream, ...] = ()
+        self._consumers: tuple[Consumer, ...] = ()
+        self._declaring = asyncio.Lock()
+        self._out.on_fresh.append(self._declare_again)
+        self._out.on_again.append(self._declare_again)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._out.__aenter__()
+        await self._in.__aenter__()
+        version = self._out.client.connected_server_version
+        if (version.major, version.minor) < MINIMUM_SERVER:
+            raise ConfigError(
+                f"the bus is nats-server {version.major}.{version.minor}, "
+                f"Crossdock needs {MINIMUM_SERVER[0]}.{MINIMUM_SERVER[1]} or later: "
+                "older ones ignore settings we rely on without an error"
+            )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await self._publisher.close()
+        await self._in.__aexit__(kind, error, trace)
+        await self._out.__aexit__(kind, error, trace)
+
+    @property
+    def connected(self) -> bool:
+        """Both links have a server."""
+        return self._in.connected and self._out.connected
+
+    @property
+    def reconnects(self) -> int:
+        """How often either link came back."""
+        return self._in.reconnects + self._out.reconnects
+
+    async def declare(self, streams: Iterable[Stream], consumers: Iterable[Consumer]) -> None:
+        """Make what is missing, then read everything back.
+
+        ConfigError names stream or consumer, setting, what we want and what the server has.
+        """
+        self._streams, self._consumers = tuple(streams), tuple(consumers)
+        async with self._declaring:
+            await self._declare()
+
+    async def _declare_again(self, _: object) -> None:
+        """After a reconnect the store may be a new one: make the streams again, in a task."""
+        if self._streams and not self._declaring.locked():
+            task = asyncio.create_task(self._declare_until_done(), name="declare again")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _declare_until_done(self) -> None:
+        async with self._declaring:
+            for _ in range(60):
+                try:
+                    await self._declare()
+                except UnavailableError as error:
+                    log.info("declaring again: %s", error)
+                    await asyncio.sleep(0.5)
+                else:
+                    return
+
+    async def _declare(self) -> None:
+        for stream in self._streams:
+            wanted = stream.config()
+            found = await self._api(f"STREAM.INFO.{stream.name}")
+            if "error" in found:
+                found = await self._api(f"STREAM.CREATE.{stream.name}", wanted)
+            _compare(f"stream {stream.name}", wanted, found)
+        for consumer in self._consumers:
+            wanted = consumer.config()
+            found = await self._api(f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
+            if "error" in found:
+                found = await self._api(
+                    f"CONSUMER.CREATE.{consumer.stream}.{consumer.name}.{consumer.filter}",
+                    {"stream_name": consumer.stream, "config": wanted, "action": "create"},
+                )
+            _compare(f"consumer {consumer.name}", wanted, found)
+
+    async def _api(self, call: str, body: object = None) -> dict[str, Any]:
+        payload = b"" if body is None else json.dumps(body).encode()
+        try:
+            msg = await self._out.client.request(f"$JS.API.{call}", payload, timeout=5)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise UnavailableError(
+                f"the bus does not answer {call}: {type(error).__name__}", outcome="unknown"
+            ) from error
+        answer: dict[str, Any] = json.loads(msg.data)
+        return answer
+
+    async def publish(self, messages: Iterable[Outgoing]) -> list[Ack | CrossdockError]:
+        """See `Publisher.publish`."""
+        return await self._publisher.publish(messages)
+
+    def lane(self, consumer: Consumer) -> Lane:
+        """A reader of a declared consumer."""
+        return Lane(self._in, consumer.stream, consumer.name)
+
+    async def oldest(self, stream: str, addresses: str) -> float | None:
+        """When the oldest message still held for these addresses was stored, in epoch seconds.
+
+        None when there is none: whatever was published there has been taken, or was lost.
+        """
+        answer = await self._api(f"STREAM.MSG.GET.{stream}", {"seq": 1, "next_by_subj": addresses})
+        if "error" in answer:
+            return None
+        text = str(answer["message"]["time"])
+        return datetime.fromisoformat(text[:19] + "+00:00").timestamp()
+
+    async def depth(self, stream: str) -> int:
+        """How many messages the stream holds."""
+        answer = await self._api(f"STREAM.INFO.{stream}")
+        if "error" in answer:
+            return 0
+        return int(answer["state"]["messages"])
+
+
+def _compare(what: str, wanted: dict[str, Any], found: dict[str, Any]) -> None:
+    if "error" in found:
+        error = found["error"]
+        if error.get("code", 500) >= 500 and error.get("err_code") not in {10052, 10074}:
+            raise UnavailableError(f"{what}: {error.get('description')}", outcome="failed")
+        raise ConfigError(f"{what} cannot be made: {error.get('description')}")
+    config = found["config"]
+    for key, value in wanted.items():
+        has = config.get(key, type(value)())
+        if has != value:
+            raise ConfigError(
+                f"{what}: {key} is {has!r} at the server, we need {value!r}; "
+                "drain and delete it, or correct the server, then start again"
+            )

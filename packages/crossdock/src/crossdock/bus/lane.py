@@ -1,0 +1,214 @@
+"""An ordered, durable pull consumer that one live runner at a time works on.
+
+nats-py knows no priority groups, so a Lane speaks to `$JS.API` itself (ADR-42, policy
+`pinned_client`): the server gives all messages of a lane to one client until that client stops
+asking, then pins another. Two pulls are kept outstanding on one subscription; the server's
+max_ack_pending bounds what can pile up here.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from crossdock.bus.link import Link
+from crossdock.errors import UnavailableError
+
+log = logging.getLogger("crossdock.bus")
+
+GROUP = "runner"
+PULL_BATCH = 100
+PULL_EXPIRES_S = 3.0
+PULLS = 2
+PIN_TTL_S = 8.0
+"""A pinned runner that asks for nothing this long has lost the lane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as the server gave it; `sequence` is its place in the stream."""
+
+    headers: dict[str, str]
+    body: bytes
+    reply: str
+    address: str
+
+    @property
+    def sequence(self) -> int:
+        """Stream sequence, read from the ack address (`$JS.ACK.…`)."""
+        parts = self.reply.split(".")
+        return int(parts[7] if len(parts) >= 11 else parts[5])
+
+    @property
+    def deliveries(self) -> int:
+        """How often the server has given it out, this time included."""
+        parts = self.reply.split(".")
+        return int(parts[6] if len(parts) >= 11 else parts[4])
+
+
+class Lane:
+    """One consumer of one stream: `batch`, work, ledger, then `ack`."""
+
+    def __init__(self, link: Link, stream: str, durable: str) -> None:
+        self.stream = stream
+        self.durable = durable
+        self._link = link
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
+        self._queue: deque[Delivery] = deque()
+        self._arrived = asyncio.Event()
+        self._inbox = ""
+        self._subscription: Subscription | None = None
+        self._pulls: dict[str, tuple[int, float]] = {}
+        self._count = 0
+        self._pin = ""
+        self._paused = True
+        link.on_fresh.append(self._bind)
+        link.on_again.append(self._ask_anew)
+
+    async def start(self) -> None:
+        """Begin to ask for messages."""
+        self._paused = False
+        if self._subscription is None:
+            await self._bind(self._link.client)
+        else:
+            await self._ask()
+
+    async def stop(self) -> None:
+        """Ask for no more; what was already given stays and is redelivered if not acknowledged."""
+        self._paused = True
+        if self._subscription is not None and not self._link.client.is_closed:
+            subscription, self._subscription = self._subscription, None
+            await subscription.unsubscribe()
+
+    async def _bind(self, client: Client) -> None:
+        if self._paused:
+            return
+        self._inbox = client.new_inbox() + "."
+        self._subscription = await client.subscribe(
+            self._inbox + "*", cb=self._received, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        await self._ask_anew(client)
+
+    async def _ask_anew(self, _: Client) -> None:
+        self._pulls.clear()
+        self._pin = ""
+        await self._ask()
+
+    async def _ask(self) -> None:
+        now = time.monotonic()
+        for token, (_, deadline) in list(self._pulls.items()):
+            if now > deadline:
+                del self._pulls[token]
+        while len(self._pulls) < PULLS and not self._paused:
+            self._count += 1
+            token = str(self._count)
+            request: dict[str, Any] = {
+                "batch": PULL_BATCH,
+                "expires": int(PULL_EXPIRES_S * 1e9),
+                "group": GROUP,
+            }
+            if self._pin:
+                request["id"] = self._pin
+            self._pulls[token] = (PULL_BATCH, now + PULL_EXPIRES_S + 1.0)
+            try:
+                await self._link.client.publish(
+                    self._next, json.dumps(request).encode(), reply=self._inbox + token
+                )
+            except (UnavailableError, nats.errors.Error, OSError):
+                self._pulls.clear()
+                return
+
+    async def _received(self, msg: Msg) -> None:
+        headers = dict(msg.headers or {})
+        status = headers.get("Status")
+        if status is not None and not msg.reply:
+            if status == "100":
+                return
+            self._pulls.pop(msg.subject[len(self._inbox) :], None)
+            if status == "423":  # another client holds the pin, or ours has expired
+                self._pin = ""
+                self._pulls.clear()
+            elif status not in {"404", "408"}:
+                log.info("%s: %s %s", self.durable, status, headers.get("Description", ""))
+            if status in {"409", "423"}:
+                await asyncio.sleep(0.05)  # never spin on a refusal
+            await self._ask()
+            return
+        pin = headers.get("Nats-Pin-Id")
+        if pin:
+            self._pin = pin
+        # a message arrives under its own address, so it is counted to the oldest pull: the server
+        # serves pulls in the order they were asked
+        for oldest, (left, deadline) in self._pulls.items():
+            if left > 1:
+                self._pulls[oldest] = (left - 1, deadline)
+            else:
+                del self._pulls[oldest]
+                await self._ask()
+            break
+        self._queue.append(Delivery(headers, msg.data, msg.reply, msg.subject))
+        self._arrived.set()
+
+    async def batch(
+        self,
+        *,
+        count: int = 100,
+        size: int = 1024 * 1024,
+        age_s: float = 0.02,
+        wait_s: float = 1.0,
+    ) -> list[Delivery]:
+        """Up to `count` messages or `size` bytes, in stream order; empty after `wait_s` of silence.
+
+        After the first message it waits at most `age_s` for more.
+        """
+        if not self._queue:
+            self._arrived.clear()
+            await self._ask()  # pulls whose answer was lost are replaced here
+            try:
+                await asyncio.wait_for(self._arrived.wait(), wait_s)
+            except TimeoutError:
+                return []
+        if len(self._queue) < count and age_s > 0:
+            await asyncio.sleep(age_s)
+        out: list[Delivery] = []
+        weight = 0
+        while self._queue and len(out) < count:
+            weight += len(self._queue[0].body)
+            if out and weight > size:
+                break
+            out.append(self._queue.popleft())
+        return out
+
+    @property
+    def waiting(self) -> int:
+        """Messages given to us and not yet taken by `batch`."""
+        return len(self._queue)
+
+    async def ack(self, deliveries: list[Delivery]) -> None:
+        """Tell the server these are done. Not confirmed: the inbox absorbs a redelivery."""
+        await self._tell(deliveries, b"+ACK")
+
+    async def in_progress(self, deliveries: list[Delivery]) -> None:
+        """Ask for more time before redelivery."""
+        await self._tell(deliveries, b"+WPI")
+
+    async def nak(self, deliveries: list[Delivery], delay_s: float) -> None:
+        """Give back, to be delivered again after `delay_s`; a bare nak would be instant."""
+        body = b'-NAK {"delay": %d}' % max(int(delay_s * 1e9), 1_000_000)
+        await self._tell(deliveries, body)
+
+    async def _tell(self, deliveries: list[Delivery], body: bytes) -> None:
+        try:
+            client = self._link.client
+            for delivery in deliveries:
+                await client.publish(delivery.reply, body)
+        except (UnavailableError, nats.errors.Error, OSError) as error:
+            log.info("%s: acks not sent (%s); redelivery will repeat them", self.durable, error)

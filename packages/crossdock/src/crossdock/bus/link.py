@@ -1,0 +1,141 @@
+"""A NATS client that is never silently dead.
+
+nats-py closes a client for good on most `-ERR` answers and on oversized headers, even when told to
+reconnect for ever; the next call then fails although the process looks healthy (measured:
+research/reliability.md 2b). A Link owns one client and replaces it when that happens.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
+
+import nats
+from nats.aio.client import Client
+
+from crossdock.errors import AuthError, UnavailableError
+
+log = logging.getLogger("crossdock.bus")
+
+PING_INTERVAL_S = 5
+MAX_PENDING_PINGS = 2
+
+Hook = Callable[[Client], Awaitable[None]]
+
+
+class Link:
+    """One supervised connection: `on_fresh` for each new client, `on_again` after reconnects."""
+
+    def __init__(self, url: str, name: str, *, credentials: str | None = None) -> None:
+        self._url = url
+        self._name = name
+        self._credentials = credentials
+        self._client: Client | None = None
+        self._closing = False
+        self._supervisor: asyncio.Task[None] | None = None
+        self._gone = asyncio.Event()
+        self.on_fresh: list[Hook] = []
+        self.on_again: list[Hook] = []
+        self.reconnects = 0
+        self.replacements = 0
+
+    @property
+    def client(self) -> Client:
+        """The present client. UnavailableError (`not_sent`) while there is none."""
+        if self._client is None or self._client.is_closed:
+            raise UnavailableError("the bus is not connected", outcome="not_sent")
+        return self._client
+
+    @property
+    def connected(self) -> bool:
+        """Whether the client believes it has a server; trust it no longer than a ping (10 s)."""
+        return self._client is not None and self._client.is_connected
+
+    async def __aenter__(self) -> Self:
+        await self._connect()
+        self._supervisor = asyncio.create_task(self._supervise(), name=f"link {self._name}")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing = True
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+        if self._client is not None and not self._client.is_closed:
+            await self._client.close()
+
+    async def _connect(self) -> None:
+        try:
+            client = await nats.connect(
+                self._url,
+                name=self._name,
+                user_credentials=self._credentials,
+                allow_reconnect=True,
+                max_reconnect_attempts=-1,
+                reconnect_time_wait=0.25,
+                connect_timeout=5,
+                ping_interval=PING_INTERVAL_S,
+                max_outstanding_pings=MAX_PENDING_PINGS,
+                pending_size=32 * 1024 * 1024,
+                flush_timeout=5,
+                error_cb=self._failed,
+                closed_cb=self._closed,
+                reconnected_cb=self._reconnected,
+            )
+        except nats.errors.AuthorizationError as error:
+            raise AuthError(f"the bus refuses the credentials of {self._name}") from error
+        except (OSError, TimeoutError, nats.errors.Error) as error:
+            if "authorization" in str(error).lower():
+                raise AuthError(f"the bus refuses the credentials of {self._name}") from error
+            raise UnavailableError(
+                f"no bus at {_without_secret(self._url)}: {type(error).__name__}: {error}",
+                outcome="not_sent",
+            ) from error
+        self._client = client
+        for hook in self.on_fresh:
+            await hook(client)
+
+    async def _supervise(self) -> None:
+        while True:
+            await self._gone.wait()
+            self._gone.clear()
+            delay = 0.25
+            while not self._closing:
+                try:
+                    await self._connect()
+                except (UnavailableError, AuthError) as error:
+                    log.warning("%s: %s; trying again in %.1f s", self._name, error, delay)
+                    await asyncio.sleep(delay)
+                    delay = min(delay * 2, 5.0)
+                else:
+                    self.replacements += 1
+                    log.warning("%s: the client had closed for good and was replaced", self._name)
+                    break
+
+    async def _failed(self, error: Exception) -> None:
+        log.info("%s: %s: %s", self._name, type(error).__name__, error)
+
+    async def _closed(self) -> None:
+        if not self._closing:
+            self._gone.set()
+
+    async def _reconnected(self) -> None:
+        self.reconnects += 1
+        if self._client is not None:
+            for hook in self.on_again:
+                await hook(self._client)
+
+
+def _without_secret(url: str) -> str:
+    return ",".join(
+        part.partition("://")[0] + "://" + part.rpartition("@")[2].rpartition("://")[2]
+        for part in url.split(",")
+    )
