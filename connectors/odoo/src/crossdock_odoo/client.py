@@ -1,0 +1,84 @@
+"""One open connection to one Odoo: the ports, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import crossdock
+
+from crossdock_odoo.config import OdooConfig
+from crossdock_odoo.masterdata import MasterData
+from crossdock_odoo.orders import Orders
+from crossdock_odoo.polling import Poller
+from crossdock_odoo.rpc import Rpc
+
+NEEDED = (
+    "sale.order",
+    "res.partner",
+    "product.product",
+    "product.pricelist",
+    "account.tax",
+    "stock.picking",
+    "stock.quant",
+    "ir.model.data",
+)
+"""Models that the integration user must be able to read; of the first two it writes, too."""
+
+
+@dataclass(frozen=True)
+class Odoo:
+    """Creates and cancels sales orders; tells shipments and stock."""
+
+    rpc: Rpc
+    orders: Orders
+    poller: Poller
+
+    async def probe(self) -> crossdock.Health:
+        """Version, rights to read, and what the vendor has announced. Writes nothing."""
+        version = await self.rpc.version()
+        notes = [f"database {self.rpc.config.database}"]
+        answers = await asyncio.gather(*(self._may_read(model) for model in NEEDED))
+        notes += [note for note in answers if note]
+        if version.sunset:
+            notes.append(version.sunset)
+        return crossdock.Health(version=f"Odoo {version.text}", notes=tuple(notes))
+
+    async def _may_read(self, model: str) -> str:
+        try:
+            await self.rpc.call(model, "search_count", domain=[["id", "=", 0]])
+        except crossdock.RejectedError as error:
+            return f"cannot read {model}: {error.reason}. Give the integration user that right"
+        return ""
+
+    def poll(self, cursor: str | None) -> AsyncIterator[crossdock.Raw]:
+        """Done deliveries and stock levels; see `crossdock_odoo.polling`."""
+        return self.poller.poll(cursor)
+
+    async def apply(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
+        """`order.create`, `order.cancel`. Safe to call again in every half-way state."""
+        if command.type == "order.create":
+            return await self.orders.create(command)
+        if command.type == "order.cancel":
+            return await self.orders.cancel(command)
+        raise crossdock.RejectedError(
+            f"Odoo handles order.create and order.cancel, not {command.type}", reason="not_handled"
+        )
+
+    async def find(self, command: crossdock.Command[Any]) -> crossdock.Receipt | None:
+        """The receipt of a command that is wholly done."""
+        return await self.orders.find(command)
+
+
+@asynccontextmanager
+async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIterator[Odoo]:
+    """Speaks to nobody yet: the version is asked for with the first call."""
+    async with context.http(base_url=str(config.url), timeout_s=config.timeout_s) as http:
+        rpc = Rpc(http, config)
+        master = MasterData(rpc)
+        yield Odoo(
+            rpc=rpc,
+            orders=Orders(rpc, master, context.namespace),
+            poller=Poller(rpc, master, context.namespace),
+        )

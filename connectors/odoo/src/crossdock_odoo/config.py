@@ -1,0 +1,42 @@
+"""What an integrator writes under a connection of kind `odoo`."""
+
+from typing import Annotated
+
+import crossdock
+from pydantic import Field, HttpUrl, SecretStr
+
+
+class OdooConfig(crossdock.Config):
+    """One Odoo database, spoken to as one user."""
+
+    url: HttpUrl
+    """The address of the server, without a path: `https://erp.example.com`."""
+    database: str = Field(min_length=1)
+    """The name of the database."""
+    api_key: SecretStr
+    """An API key of the integration user (Preferences, Account Security). It is the whole user."""
+    login: str = ""
+    """The user's login. Needed up to Odoo 18, where a key alone does not say whose it is."""
+    company: int | None = None
+    """Database id of the company that sells. Without it: the default company of the user."""
+    warehouses: tuple[str, ...] = ()
+    """Short names (`WH`) of the warehouses whose stock is told; empty: all. Orders are given to
+    the first; with none given, Odoo picks the warehouse."""
+    taxes: dict[str, int | str] = Field(default_factory=dict)
+    """Which Odoo tax stands for a rate, by database id or exact name: `{"0.19": "19% VAT",
+    "0.19 included": 7}`. A rate that is not listed is looked up among the sales taxes by
+    percentage and by whether prices include it."""
+    pricelists: dict[str, int | str] = Field(default_factory=dict)
+    """Which pricelist gives an order its currency: `{"EUR": "Web EUR"}`, by database id or exact
+    name. A currency that is not listed takes the pricelist in it with the lowest id."""
+    shipping_product: str = "SHIPPING"
+    """Internal reference of the service product that carries what the customer pays for carriage."""
+    discount_product: str = "DISCOUNT"
+    """Internal reference of the service product for what a unit price cannot express exactly."""
+    page_size: Annotated[int, Field(ge=1, le=5000)] = 500
+    """Records read at once while polling."""
+    overlap_s: Annotated[int, Field(ge=0, le=86_400)] = 120
+    """How far each poll reaches back before its cursor, in seconds: a transaction of Odoo's
+    that takes longer than this from its start to its commit may be missed."""
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 60.0
+    """How long one call may take. Odoo retries by itself behind a lock: 23 s were measured."""

@@ -1,0 +1,171 @@
+"""Domains: Odoo's search conditions in prefix notation, with the indexes of the store."""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from crossdock_odoo.sandbox_errors import OdooFault, value_error
+from crossdock_odoo.sandbox_store import Row, Store, parse_moment
+
+Test = Callable[[Row], bool]
+OPERATORS = {"=", "!=", "<", ">", "<=", ">=", "in", "not in", "like", "ilike", "=like", "=ilike"}
+
+
+def search(
+    store: Store,
+    model: str,
+    domain: list[Any],
+    order: str = "",
+    limit: int | None = None,
+    offset: int = 0,
+    active_test: bool = True,
+) -> list[Row]:
+    """The rows that fulfil a domain; archived ones only when asked for."""
+    leaves = [leaf for leaf in domain if not isinstance(leaf, str)]
+    test = _compile(store, model, list(domain))
+    rows = _candidates(store, model, domain, leaves)
+    hide = (
+        active_test
+        and "active" in store.fields(model)
+        and all(str(leaf[0]) != "active" for leaf in leaves)
+    )
+    found = [row for row in rows if test(row) and not (hide and not row["active"])]
+    found = store.sorted(model, found, order)
+    return found[offset : None if limit is None else offset + limit]
+
+
+def _candidates(store: Store, model: str, domain: list[Any], leaves: list[Any]) -> Iterable[Row]:
+    """The smallest set of rows that one of the conditions joined by AND leaves over."""
+    table = store.tables[model]
+    best: Iterable[int] | None = None
+    size = len(table.rows) + 1
+    if any(part in ("|", "!") for part in domain if isinstance(part, str)):
+        return list(table.rows.values())
+    for name, operator, value in leaves:
+        ids: Iterable[int] | None = None
+        if name == "id" and operator in ("=", "in"):
+            wanted = value if operator == "in" else [value]
+            ids = [record for record in wanted if record in table.rows]
+        elif name in table.indexes and operator in ("=", "in"):
+            index = table.indexes[name]
+            wanted = value if operator == "in" else [value]
+            ids = [record for one in dict.fromkeys(wanted) for record in index.get(one, ())]
+        elif name == "write_date" and operator in (">=", ">"):
+            ids = table.since(parse_moment(value).replace(microsecond=0))
+        if ids is not None and len(list(ids)) < size:
+            best, size = ids, len(list(ids))
+    if best is None:
+        return list(table.rows.values())
+    return [table.rows[record] for record in dict.fromkeys(best)]
+
+
+def _compile(store: Store, model: str, domain: list[Any]) -> Test:
+    tests: list[Test] = []
+    while domain:
+        tests.append(_next(store, model, domain))
+    return lambda row: all(test(row) for test in tests)
+
+
+def _next(store: Store, model: str, domain: list[Any]) -> Test:
+    part = domain.pop(0)
+    if part == "!":
+        inner = _next(store, model, domain)
+        return lambda row: not inner(row)
+    if part in ("&", "|"):
+        left, right = _next(store, model, domain), _next(store, model, domain)
+        if part == "&":
+            return lambda row: left(row) and right(row)
+        return lambda row: left(row) or right(row)
+    return _leaf(store, model, tuple(part))
+
+
+def _leaf(store: Store, model: str, leaf: tuple[Any, ...]) -> Test:
+    name, operator, value = leaf
+    head, _, tail = str(name).partition(".")
+    type_ = store.fields(model).get(head)
+    if type_ is None:
+        where = "condition" if store.version >= 19 else "leaf"
+        raise value_error(f"Invalid field {model}.{head} in {where} {_shown(leaf)}")
+    if operator not in OPERATORS:
+        if store.version >= 19:
+            raise value_error(f"Invalid operator in condition {_shown(leaf)}")
+        raise value_error(f"Invalid leaf {_shown(leaf)}")
+    if tail:
+        target = type_.split(":")[1]
+        inner = _leaf(store, target, (tail, operator, value))
+        rows = store.tables[target].rows
+
+        def through(row: Row) -> bool:
+            found = store.value(model, row, head)
+            ids = found if isinstance(found, list) else [found] if found else []
+            return any(inner(rows[record]) for record in ids if record in rows)
+
+        return through
+    compare = _comparison(store, type_, str(operator), value)
+    stored = (model, head) not in store.computed and not type_.startswith("o2m:")
+    if stored:
+        return lambda row: compare(row.get(head, False))
+    return lambda row: compare(store.value(model, row, head))
+
+
+def _shown(leaf: tuple[Any, ...]) -> str:
+    return repr(leaf)
+
+
+def _comparison(store: Store, type_: str, operator: str, value: Any) -> Callable[[Any], bool]:
+    if type_ in ("datetime", "date") and isinstance(value, str):
+        return _by_time(store, operator, parse_moment(value))
+    if operator in ("in", "not in"):
+        wanted = set(value)
+        if type_.startswith(("m2m:", "o2m:")):
+            return lambda found: bool(wanted & set(found)) == (operator == "in")
+        return lambda found: ((found or False) in wanted) == (operator == "in")
+    if operator in ("=", "!="):
+        same = operator == "="
+        if type_.startswith(("m2m:", "o2m:")):
+            return lambda found: ((value in found) if value else not found) == same
+        if value in (False, None):
+            return lambda found: (not found) == same
+        return lambda found: (found == value) == same
+    if operator.endswith("like"):
+        return _by_pattern(operator, str(value))
+    orders: dict[str, Callable[[Any], bool]] = {
+        "<": lambda found: found < value,
+        ">": lambda found: found > value,
+        "<=": lambda found: found <= value,
+        ">=": lambda found: found >= value,
+    }
+    if not isinstance(value, int | float):
+        raise OdooFault("builtins.TypeError", f"cannot compare with {value!r}")
+    return orders[operator]
+
+
+def _by_time(store: Store, operator: str, moment: datetime) -> Callable[[Any], bool]:
+    """19 compares whole seconds, 18 and before the microseconds that the wire never shows."""
+
+    def compare(found: Any) -> bool:
+        if not isinstance(found, datetime):
+            return operator == "!="
+        mine = found.replace(microsecond=0) if store.version >= 19 else found
+        return {
+            "=": mine == moment,
+            "!=": mine != moment,
+            "<": mine < moment,
+            ">": mine > moment,
+            "<=": mine <= moment,
+            ">=": mine >= moment,
+        }[operator]
+
+    return compare
+
+
+def _by_pattern(operator: str, value: str) -> Callable[[Any], bool]:
+    text = value if operator.startswith("=") else f"%{value}%"
+    parts = (
+        ".*" if c == "%" else "." if c == "_" else re.escape(c[-1])
+        for c in re.findall(r"\\.|.", text, re.DOTALL)
+    )
+    flags = re.DOTALL | (re.IGNORECASE if "ilike" in operator else 0)
+    match = re.compile("".join(parts), flags).fullmatch
+    return lambda found: bool(isinstance(found, str) and match(found))
