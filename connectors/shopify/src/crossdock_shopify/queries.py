@@ -4,6 +4,9 @@ Page sizes are literal and small: a query may cost at most 1,000 points, and a c
 size times what it holds.
 """
 
+PARCELS_SHOWN = 15
+"""As in FULFILLMENTS."""
+
 SHOP = """
 query CrossdockShop($locations: [ID!]!) {
   shop { name myshopifyDomain currencyCode }

@@ -38,11 +38,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from crossdock_shopify import sandbox_cost
+from crossdock_shopify.sandbox_effects import fulfillment_create, inventory_set
 from crossdock_shopify.sandbox_hooks import Courier, Sale
 from crossdock_shopify.sandbox_shop import LOCATION, Shop, gid
 
 SCHEMA_FILE = "admin-2026-04.commerce.graphql"
-_IDEMPOTENT = frozenset({"inventorySetQuantities"})
 _KINDS = ("down", "slow", "lost_answer", "error500", "throttle")
 _CUT = "crossdock.cut"
 Send = Callable[[Any], Awaitable[None]]
@@ -124,8 +124,8 @@ class ShopifySandbox:
         self.faults: list[Fault] = []
         self.throttled = 0
         self.forced_version: str | None = None
-        self.calls: list[str] = []
         self._root = self.shop.root() | {
+            "fulfillmentCreate": lambda info, **a: fulfillment_create(self.shop, a["fulfillment"]),
             "inventorySetQuantities": self._inventory_set,
         }
         self._starlette = Starlette(
@@ -242,7 +242,7 @@ class ShopifySandbox:
                 return {"inventoryAdjustmentGroup": None, "userErrors": errors}
             self.shop.idempotent_replays += 1
             return earlier[1]
-        payload = self.shop.inventory_set(given)
+        payload = inventory_set(self.shop, given)
         if not payload["userErrors"]:
             self.shop.replays[key] = (given, payload)
         return payload

@@ -15,28 +15,6 @@ from crossdock.testing.catalog import CATALOG
 
 LOCATION = 24826418
 """The one location's numeric id, that of Shopify's sample bodies."""
-_MAX_QUANTITY = 1_000_000_000
-_REASONS = frozenset(
-    {
-        "correction",
-        "cycle_count_available",
-        "damaged",
-        "movement_created",
-        "movement_updated",
-        "movement_received",
-        "movement_canceled",
-        "other",
-        "promotion",
-        "quality_control",
-        "received",
-        "reservation_created",
-        "reservation_deleted",
-        "reservation_updated",
-        "restock",
-        "safety_stock",
-        "shrinkage",
-    }
-)
 Resolver = Callable[..., Any]
 
 
@@ -134,7 +112,7 @@ class Shop:
     # What GraphQL asks for
 
     def root(self) -> dict[str, Resolver]:
-        """The fields of QueryRoot and Mutation that the sandbox answers."""
+        """The fields of QueryRoot that the sandbox answers."""
         return {
             "shop": lambda info: self._shop(),
             "nodes": lambda info, **a: [self._node(each) for each in a["ids"]],
@@ -144,8 +122,6 @@ class Shop:
             "fulfillmentOrder": lambda info, **a: self._fulfillment_order(a["id"]),
             "productVariants": lambda info, **a: self._variants(a),
             "inventoryItem": lambda info, **a: self._item(a["id"]),
-            "fulfillmentCreate": lambda info, **a: self.fulfillment_create(a["fulfillment"]),
-            "inventorySetQuantities": lambda info, **a: self.inventory_set(a["input"]),
         }
 
     def _shop(self) -> dict[str, Any]:
@@ -168,7 +144,7 @@ class Shop:
         return None
 
     def _order(self, wanted: str) -> dict[str, Any] | None:
-        order = self.orders.get(_number(wanted, "Order"))
+        order = self.orders.get(number_in(wanted, "Order"))
         if order is None:
             return None
         return {
@@ -177,7 +153,7 @@ class Shop:
             "name": order.name,
             "cancelledAt": order.cancelled_at,
             "fulfillments": lambda info, **a: [
-                self._fulfillment_node(order, row) for row in order.fulfillments[: a.get("first")]
+                self.fulfillment_node(order, row) for row in order.fulfillments[: a.get("first")]
             ],
             "fulfillmentOrders": lambda info, **a: connection([self._fo_node(order)], a),
         }
@@ -213,18 +189,19 @@ class Shop:
         }
 
     def _fulfillment_order(self, wanted: str) -> dict[str, Any] | None:
-        order = self.orders.get(_number(wanted, "FulfillmentOrder") - 1)
+        order = self.orders.get(number_in(wanted, "FulfillmentOrder") - 1)
         return None if order is None else self._fo_node(order)
 
     def _fulfillment(self, wanted: str) -> dict[str, Any] | None:
-        number = _number(wanted, "Fulfillment")
+        number = number_in(wanted, "Fulfillment")
         for order in self.orders.values():
             for row in order.fulfillments:
                 if row["id"] == number:
-                    return self._fulfillment_node(order, row)
+                    return self.fulfillment_node(order, row)
         return None
 
-    def _fulfillment_node(self, order: ShopOrder, row: dict[str, Any]) -> dict[str, Any]:
+    def fulfillment_node(self, order: ShopOrder, row: dict[str, Any]) -> dict[str, Any]:
+        """One fulfilment as GraphQL sees it."""
         lines = {line.id: line for line in order.lines}
         return {
             "id": gid("Fulfillment", row["id"]),
@@ -273,7 +250,7 @@ class Shop:
         return connection(nodes, arguments)
 
     def _item(self, wanted: str) -> dict[str, Any] | None:
-        number = _number(wanted, "InventoryItem")
+        number = number_in(wanted, "InventoryItem")
         if number not in self.stock:
             return None
         sku = self.sku_of(number)
@@ -300,116 +277,6 @@ class Shop:
             ],
         }
 
-    # What GraphQL changes
-
-    def fulfillment_create(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """One fulfilment, or Shopify's objection and nothing changed."""
-        taken: dict[int, int] = {}
-        order: ShopOrder | None = None
-        for index, part in enumerate(given["lineItemsByFulfillmentOrder"]):
-            where = ["fulfillment", "lineItemsByFulfillmentOrder", str(index)]
-            found = self.orders.get(_number(part["fulfillmentOrderId"], "FulfillmentOrder") - 1)
-            if found is None or (order is not None and found is not order):
-                return _refused("Fulfillment order does not exist.", where)
-            order = found
-            if order.held or order.cancelled_at or not any(x.remaining for x in order.lines):
-                state = "on_hold" if order.held else "closed"
-                return _refused(
-                    f"Fulfillment order {order.fo_id} has an unfulfillable status= {state}.", where
-                )
-            by_id = {line.fo_line_id: line for line in order.lines}
-            wanted = part.get("fulfillmentOrderLineItems") or [
-                {"id": gid("FulfillmentOrderLineItem", x.fo_line_id), "quantity": x.remaining}
-                for x in order.lines
-                if x.remaining
-            ]
-            for item in wanted:
-                line = by_id.get(_number(item["id"], "FulfillmentOrderLineItem"))
-                if line is None:
-                    return _refused("Fulfillment order line item does not exist.", where)
-                taken[line.id] = taken.get(line.id, 0) + item["quantity"]
-                if item["quantity"] <= 0 or taken[line.id] > line.remaining:
-                    return _refused(
-                        "Invalid fulfillment order line item quantity requested.", where
-                    )
-        if order is None:
-            return _refused("Line items by fulfillment order can't be blank.", ["fulfillment"])
-        return {"fulfillment": self._ship(order, taken, given), "userErrors": []}
-
-    def _ship(
-        self, order: ShopOrder, taken: dict[int, int], given: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        for line in order.lines:
-            line.remaining -= taken.get(line.id, 0)
-        tracking = given.get("trackingInfo") or {}
-        numbers = list(tracking.get("numbers") or [])
-        if not numbers and tracking.get("number"):
-            numbers = [tracking["number"]]
-        row = {
-            "id": next(self.ids),
-            "name": f"{order.name}.{len(order.fulfillments) + 1}",
-            "status": "SUCCESS",
-            "created_at": now_text(),
-            "tracking": numbers,
-            "company": tracking.get("company"),
-            "urls": list(tracking.get("urls") or []),
-            "notified": given.get("notifyCustomer", False),
-            "lines": taken,
-        }
-        order.fulfillments.append(row)
-        self.fulfillment_count += 1
-        self.echo("fulfillments/create", f"order:{order.id}", {"order": order, "row": row})
-        return self._fulfillment_node(order, row)
-
-    def inventory_set(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Set all the quantities given, or none of them."""
-        if given["name"] not in {"available", "on_hand"}:
-            return _stock_refused(
-                "INVALID_NAME", "The quantity name must be 'available'.", ["name"]
-            )
-        if given["reason"] not in _REASONS:
-            return _stock_refused("INVALID_REASON", "The specified reason is invalid.", ["reason"])
-        if "://" not in str(given.get("referenceDocumentUri") or "x://"):
-            message = "The specified reference document is invalid."
-            return _stock_refused("INVALID_REFERENCE_DOCUMENT", message, ["referenceDocumentUri"])
-        changes: list[tuple[int, int]] = []
-        for index, row in enumerate(given["quantities"]):
-            where = ["input", "quantities", str(index)]
-            item = _number(row["inventoryItemId"], "InventoryItem")
-            fault = self._stock_fault(item, row)
-            if fault is not None:
-                return _stock_refused(*fault, where)
-            changes.append((item, row["quantity"]))
-        if len({item for item, _ in changes}) != len(changes):
-            message = "The combination of inventoryItemId and locationId must be unique."
-            return _stock_refused(
-                "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR", message, ["input"]
-            )
-        for item, quantity in changes:
-            self.stock[item] = quantity
-            self.stock_updates += 1
-            facts = {"item": item, "available": quantity}
-            self.echo("inventory_levels/update", f"inventory:{item}", facts)
-        group = {"id": gid("InventoryAdjustmentGroup", next(self.ids)), "reason": given["reason"]}
-        return {"inventoryAdjustmentGroup": group, "userErrors": []}
-
-    def _stock_fault(self, item: int, row: Mapping[str, Any]) -> tuple[str, str] | None:
-        if item not in self.stock:
-            return "INVALID_INVENTORY_ITEM", "The specified inventory item could not be found."
-        if row["locationId"] != gid("Location", LOCATION):
-            return "INVALID_LOCATION", "The specified location could not be found."
-        if row["quantity"] < 0:
-            return "INVALID_QUANTITY_NEGATIVE", "The quantity can't be negative."
-        if row["quantity"] > _MAX_QUANTITY:
-            return "INVALID_QUANTITY_TOO_HIGH", "The total quantity is too high."
-        expected = row["changeFromQuantity"]
-        if expected is not None and expected != self.stock[item]:
-            return (
-                "CHANGE_FROM_QUANTITY_STALE",
-                "The changeFromQuantity value does not match persisted value.",
-            )
-        return None
-
 
 def connection(nodes: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any]) -> dict[str, Any]:
     """A page, with opaque cursors that count."""
@@ -429,7 +296,7 @@ def connection(nodes: Sequence[Mapping[str, Any]], arguments: Mapping[str, Any])
     }
 
 
-def _number(wanted: object, kind: str) -> int:
+def number_in(wanted: object, kind: str) -> int:
     """The number in a gid of this kind, or -1."""
     prefix, text = f"gid://shopify/{kind}/", str(wanted)
     tail = text.removeprefix(prefix)
@@ -444,15 +311,6 @@ def _line_item(line: Line) -> dict[str, Any]:
         "title": line.title,
         "quantity": line.quantity,
     }
-
-
-def _refused(message: str, where: list[str]) -> dict[str, Any]:
-    return {"fulfillment": None, "userErrors": [{"field": where, "message": message}]}
-
-
-def _stock_refused(code: str, message: str, where: list[str]) -> dict[str, Any]:
-    error = {"code": code, "field": where, "message": message}
-    return {"inventoryAdjustmentGroup": None, "userErrors": [error]}
 
 
 def _order_report(order: ShopOrder) -> dict[str, Any]:
