@@ -57,5 +57,6 @@ class Breaker:
 
     async def closed(self) -> None:
         """Return when a message may try."""
-        while (pause_s := self.until - time.monotonic()) > 0:
-            await asyncio.sleep(min(pause_s, 0.5))
+        pause_s = self.until - time.monotonic()
+        if pause_s > 0:
+            await asyncio.sleep(pause_s)

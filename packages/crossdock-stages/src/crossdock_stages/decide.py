@@ -43,7 +43,7 @@ class Decide:
     """The stage; see the module's docstring."""
 
     name = "decide"
-    batch = 100
+    batch: int = 100
 
     def __init__(self, house: House, topology: Topology, rules: Rules) -> None:
         self.house = house

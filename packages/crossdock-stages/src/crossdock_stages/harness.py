@@ -67,8 +67,11 @@ class Stage(Protocol):
     """One step of the line."""
 
     name: str
-    batch: int
-    """How many messages to take at once, at most."""
+
+    @property
+    def batch(self) -> int:
+        """How many messages to take at once, at most."""
+        ...
 
     async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
         """Handle and commit; return what to publish.

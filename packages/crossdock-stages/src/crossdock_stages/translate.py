@@ -119,7 +119,7 @@ class Translate:
     """The stage; see the module's docstring."""
 
     name = "translate"
-    batch = 100
+    batch: int = 100
 
     def __init__(
         self, house: House, topology: Topology, connectors: Mapping[str, Connector]

@@ -40,7 +40,7 @@ class Stream:
     subjects: tuple[str, ...]
     retention: str
     replicas: int = 1
-    max_bytes: int = 4 * 1024**3
+    max_bytes: int = 2 * 1024**3
 
     def config(self) -> dict[str, Any]:
         """The server's own words for it."""

@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ from typing import Any, Protocol
 
 from crossdock import plugins
 from crossdock.errors import ConfigError
+from crossdock.sockets import listen
 
 AsgiApp = Callable[[Any, Any, Any], Any]
 
@@ -50,15 +50,6 @@ def make(name: str) -> Sandbox:
     module, _, attribute = spec.partition(":")
     factory: Callable[[], Sandbox] = getattr(import_module(module), attribute)
     return factory()
-
-
-def listen(port: int = 0) -> socket.socket:
-    """A listening socket on loopback; port 0 takes a free one."""
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", port))
-    sock.listen(1024)
-    return sock
 
 
 @asynccontextmanager

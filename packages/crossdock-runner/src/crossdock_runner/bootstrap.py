@@ -1,0 +1,172 @@
+"""The composition root: the one place that picks implementations and wires them together."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from crossdock.bus import Bus, embedded_server
+from crossdock.connector import Applies, Context, Polls, Webhooks
+from crossdock.sockets import listen
+from crossdock_stages.decide import Decide
+from crossdock_stages.deliver import Deliver, Target
+from crossdock_stages.harness import House, Stage, Worker
+from crossdock_stages.intake import Intake
+from crossdock_stages.ledger import open_ledger
+from crossdock_stages.sweeper import Sweeper
+from crossdock_stages.topology import Topology
+from crossdock_stages.translate import Translate
+from starlette.applications import Starlette
+
+from crossdock_runner.deployment import Deployment
+from crossdock_runner.gateway import make_app
+
+log = logging.getLogger("crossdock.runner")
+
+DRAIN_S = 20.0
+RESTART_DELAY_S = 1.0
+
+
+@dataclass
+class Line:
+    """A wired deployment, not yet running."""
+
+    deployment: Deployment
+    house: House
+    intake: Intake
+    app: Starlette
+    workers: list[Worker]
+    loops: dict[str, Callable[[], Awaitable[None]]]
+    connectors: Mapping[str, Any] = field(default_factory=dict)
+    url: str = ""
+
+    async def run(self, stop: asyncio.Event, ready: Callable[[str], None] | None = None) -> None:
+        """Work until `stop`, then finish what is at hand, for at most DRAIN_S."""
+        gateway = self.deployment.gateway
+        sock = listen(gateway.port, gateway.host)
+        self.url = f"http://{gateway.host}:{sock.getsockname()[1]}"
+        server = uvicorn.Server(
+            uvicorn.Config(self.app, log_level="warning", access_log=False, lifespan="off")
+        )
+        tasks = {
+            name: asyncio.create_task(_kept_alive(name, loop), name=name)
+            for name, loop in self.loops.items()
+        }
+        works = [
+            asyncio.create_task(_kept_alive(worker.lane.durable, worker.run))
+            for worker in self.workers
+        ]
+        serving = asyncio.create_task(_serve(server, sock), name="gateway")
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+        if ready is not None:
+            ready(self.url)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        log.info("stopping: no new work, finishing what is at hand")
+        server.should_exit = True
+        for worker in self.workers:
+            worker.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await serving
+                await self.intake.drained()
+                await asyncio.gather(*works)
+        for task in (*tasks.values(), *works):
+            task.cancel()
+        await asyncio.gather(*tasks.values(), *works, return_exceptions=True)
+        sock.close()
+
+
+async def _serve(server: uvicorn.Server, sock: Any) -> None:
+    # `serve` would take over the process's signals, which are ours
+    await server._serve([sock])
+
+
+async def _kept_alive(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Start a loop again when a fault of ours ends it; one bad moment never ends the process."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("%s stopped by a fault of ours; starting it again", name)
+            await asyncio.sleep(RESTART_DELAY_S)
+        else:
+            return
+
+
+@asynccontextmanager
+async def assemble(deployment: Deployment) -> AsyncIterator[Line]:
+    """Open everything a deployment names, in the order in which it is needed."""
+    topology = Topology(
+        environment=deployment.environment,
+        lanes=deployment.bus.lanes,
+        replicas=deployment.bus.replicas,
+    )
+    async with AsyncExitStack() as stack:
+        ledger = await stack.enter_async_context(open_ledger(deployment.ledger_url))
+        url = deployment.bus.url
+        if url == "embedded":
+            server = stack.enter_context(embedded_server(deployment.bus_store))
+            url = server.url
+            log.info("nats-server runs at %s", server.address)
+        bus = await stack.enter_async_context(
+            Bus(url, name="crossdock", credentials=deployment.bus.credentials)
+        )
+        house = House(bus=bus, ledger=ledger)
+        opened = {}
+        for name, setup in deployment.connections.items():
+            context = Context(connection=name, environment=deployment.environment)
+            opened[name] = await stack.enter_async_context(
+                setup.connector.open(setup.config, context)
+            )
+        intake = Intake(house, topology)
+        stages = _stages(deployment, house, topology, opened)
+        await bus.declare(topology.streams(), [lane for lane, _ in stages])
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
+            "relay": intake.relay,
+            "sweeper": Sweeper(house, topology).run,
+        }
+        for name, port in opened.items():
+            if isinstance(port, Polls):
+                loops[f"poll {name}"] = _poll(intake, deployment, name, port)
+        hooks = {name: port for name, port in opened.items() if isinstance(port, Webhooks)}
+        yield Line(
+            deployment=deployment,
+            house=house,
+            intake=intake,
+            app=make_app(house, intake, hooks, deployment.gateway),
+            workers=[Worker(stage, bus.lane(lane), house) for lane, stage in stages],
+            loops=loops,
+            connectors=opened,
+        )
+
+
+def _poll(
+    intake: Intake, deployment: Deployment, name: str, port: Polls
+) -> Callable[[], Awaitable[None]]:
+    connector = deployment.connections[name].connector
+    return lambda: intake.poll(name, connector, port)
+
+
+def _stages(
+    deployment: Deployment, house: House, topology: Topology, opened: Mapping[str, Any]
+) -> list[tuple[Any, Stage]]:
+    """Every lane with the stage that works on it."""
+    connectors = {name: setup.connector for name, setup in deployment.connections.items()}
+    translate = Translate(house, topology, connectors)
+    decide = Decide(house, topology, deployment.rules)
+    pairs: list[tuple[Any, Stage]] = [(lane, translate) for lane in topology.translate_lanes()]
+    pairs += [(lane, decide) for lane in topology.decide_lanes()]
+    for name, port in opened.items():
+        if isinstance(port, Applies):
+            deliver = Deliver(house, topology, Target(name=name, port=port))
+            pairs += [(lane, deliver) for lane in topology.deliver_lanes(name)]
+    return pairs

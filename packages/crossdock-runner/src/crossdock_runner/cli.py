@@ -1,0 +1,139 @@
+"""The `crossdock` command. Nothing heavy is imported before a command runs, so `--help` is quick.
+
+Exit codes: 0 done, 1 the thing examined is not good, 2 used wrongly. With `--json` one JSON
+document goes to stdout and nothing else; messages go to stderr.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="crossdock",
+    help="Commerce messages between storefronts, marketplaces, tills, warehouses and ERPs.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+DeploymentFile = Annotated[Path, typer.Argument(metavar="FILE", help="A deployment.yaml.")]
+
+
+@app.command()
+def demo(
+    orders: Annotated[int, typer.Option(min=1, max=100_000, help="How many to sell.")] = 100,
+    seed: Annotated[int, typer.Option(help="The same seed sells the same orders.")] = 1,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Keep ledger, bus and logs in this folder."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a shop and an ERP in sandboxes with Crossdock between, and prove that nothing is lost."""
+    from crossdock_runner.demo import run_demo
+
+    raise typer.Exit(run_demo(orders, seed=seed, state=state, as_json=as_json))
+
+
+@app.command()
+def run(
+    file: DeploymentFile = Path("deployment.yaml"),
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more.")] = False,
+) -> None:
+    """Run a deployment until SIGTERM or Ctrl-C."""
+    from crossdock_runner.run import run_deployment
+
+    raise typer.Exit(run_deployment(file, verbose=verbose))
+
+
+@app.command()
+def check(
+    file: DeploymentFile = Path("deployment.yaml"),
+    live: Annotated[
+        bool, typer.Option("--live", help="Also ask every connection whether it is there.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Validate a deployment; every fault at once, with line, value, what is allowed."""
+    from crossdock_runner.checking import check_deployment
+
+    raise typer.Exit(check_deployment(file, live=live, as_json=as_json))
+
+
+@app.command()
+def translate(
+    connector: Annotated[str, typer.Argument(help="Its name, as in `crossdock connectors`.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A raw payload; - reads stdin.")],
+    topic: Annotated[str, typer.Option(help="The vendor's word for what it is.")] = "",
+    header: Annotated[
+        list[str] | None, typer.Option(help="A header it came with, as Name=Value; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a vendor's payload means in canonical events, offline."""
+    from crossdock_runner.translating import translate_file
+
+    raise typer.Exit(
+        translate_file(connector, file, topic=topic, headers=header or [], as_json=as_json)
+    )
+
+
+@app.command()
+def connectors(as_json: AsJson = False) -> None:
+    """List what is installed and what it can do."""
+    from crossdock_runner.listing import list_connectors
+
+    raise typer.Exit(list_connectors(as_json=as_json))
+
+
+@app.command()
+def trace(
+    reference: Annotated[
+        str, typer.Argument(help="Any id: order number, canonical, native, event, delivery.")
+    ],
+    file: Annotated[Path, typer.Option("--deployment", "-d", help="The deployment.yaml.")] = Path(
+        "deployment.yaml"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Tell the whole journey of one order, and why it waits if it does."""
+    from crossdock_runner.tracing import trace_reference
+
+    raise typer.Exit(trace_reference(reference, file, as_json=as_json))
+
+
+def print_json(document: Any) -> None:
+    """The one JSON document of a command."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def say(text: str = "") -> None:
+    """A line for a person, on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def complain(text: str) -> None:
+    """A line for a person, on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def main() -> None:
+    """The console script: our own errors become one message and exit code 1."""
+    try:
+        app()
+    except Exception as error:
+        from crossdock.errors import CrossdockError
+
+        if not isinstance(error, CrossdockError):
+            raise
+        complain(str(error))
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,382 @@
+"""deployment.yaml as frozen models; every fault at once, each with its place and its remedy."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from crossdock import plugins
+from crossdock.connector import Config, Connector
+from crossdock.errors import ConfigError
+from crossdock_stages.rules import Domain, Rules
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from crossdock_runner import yamltext
+from crossdock_runner.yamltext import Document, Fault
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class BusConfig(_Part):
+    """Where the messages travel."""
+
+    url: str = "embedded"
+    """`embedded` starts a nats-server of our own; else `nats://host:4222`, several by commas."""
+    credentials: str | None = None
+    """Path of a NATS credentials file."""
+    store: str = "var/nats"
+    """Folder of the embedded server, relative to this file."""
+    lanes: int = Field(default=4, ge=1, le=12)
+    """Ordered lanes for each stage. Changing it needs a drained bus."""
+    replicas: Literal[1, 3, 5] = 1
+    """Copies of each stream; 3 needs a cluster."""
+
+
+class LedgerConfig(_Part):
+    """Where the truth is kept."""
+
+    url: str = "sqlite:///var/ledger.db"
+    """`sqlite:///path` relative to this file, or `postgresql://…`."""
+
+
+class GatewayConfig(_Part):
+    """Where webhooks arrive: at /hooks/<connection>."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str | None = None
+    """The address that vendors use, where a proxy stands in front; for signatures that cover it."""
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=64 * 1024 * 1024)
+    """A larger request is answered 413."""
+
+
+class OrdersConfig(_Part):
+    """The domain of orders."""
+
+    capture: tuple[Name, ...]
+    """The channels whose orders count."""
+    execute: Name
+    """Where they become work."""
+
+
+class OwnedConfig(_Part):
+    """Any other domain: one owner, and who is told."""
+
+    owner: Name
+    publish_to: tuple[Name, ...] = ()
+
+
+class DomainsConfig(_Part):
+    """Who owns what. A domain left out is not exchanged at all."""
+
+    orders: OrdersConfig | None = None
+    inventory: OwnedConfig | None = None
+    fulfillment: OwnedConfig | None = None
+    catalog: OwnedConfig | None = None
+    customers: OwnedConfig | None = None
+
+
+class _File(_Part):
+    crossdock: Literal[1]
+    environment: Name = "default"
+    bus: BusConfig = BusConfig()
+    ledger: LedgerConfig = LedgerConfig()
+    gateway: GatewayConfig = GatewayConfig()
+    connections: Mapping[Name, Mapping[str, Any]]
+    domains: DomainsConfig = DomainsConfig()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionSetup:
+    """One connection: its connector and its checked configuration."""
+
+    name: str
+    connector: Connector
+    config: Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A file that can be run."""
+
+    path: Path
+    environment: str
+    bus: BusConfig
+    ledger_url: str
+    bus_store: Path
+    gateway: GatewayConfig
+    connections: Mapping[str, ConnectionSetup]
+    rules: Rules
+
+
+class DeploymentError(ConfigError):
+    """The file cannot be run; `faults` has every reason, the message one line for each."""
+
+    def __init__(self, path: Path, faults: Iterable[Fault]) -> None:
+        self.path = path
+        self.faults = sorted(
+            faults, key=lambda f: (f.mark.line if f.mark else 0, f.mark.column if f.mark else 0)
+        )
+        lines = []
+        for fault in self.faults:
+            place = f":{fault.mark.line}:{fault.mark.column}" if fault.mark else ""
+            key = f"{fault.key}: " if fault.path else ""
+            lines.append(f"{path}{place}: {key}{fault.message}")
+        super().__init__("\n".join(lines))
+
+
+def load(path: Path) -> Deployment:
+    """Read, check and resolve. DeploymentError lists all faults at once."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DeploymentError(path, [Fault((), f"cannot be read: {error.strerror}")]) from error
+    except UnicodeDecodeError as error:
+        raise DeploymentError(path, [Fault((), "is not UTF-8")]) from error
+    document = yamltext.read(text)
+    faults = list(document.faults)
+    if document.value is None or not isinstance(document.value, dict):
+        if not faults:
+            faults.append(Fault((), "must be a mapping that begins with `crossdock: 1`"))
+        raise DeploymentError(path, faults)
+    value = _resolve(document.value, (), document, faults, path.parent)
+    file = _file(value, document, faults)
+    setups = _connections(value.get("connections"), document, faults)
+    if file is not None:
+        faults += _domain_faults(file.domains, value, setups, document)
+    if faults or file is None:
+        raise DeploymentError(path, faults)
+    return Deployment(
+        path=path,
+        environment=file.environment,
+        bus=file.bus,
+        ledger_url=_beside(path, file.ledger.url),
+        bus_store=(path.parent / file.bus.store).absolute(),
+        gateway=file.gateway,
+        connections=setups,
+        rules=Rules(
+            domains=_domains(file.domains),
+            handles={name: setup.connector.handles for name, setup in setups.items()},
+            production=file.environment == "production",
+        ),
+    )
+
+
+def _beside(path: Path, url: str) -> str:
+    """A relative SQLite path is relative to the file that names it."""
+    if not url.startswith("sqlite:///"):
+        return url
+    return f"sqlite:///{(path.parent / url.removeprefix('sqlite:///')).absolute()}"
+
+
+_SECRET = re.compile(r"\$\{secret:(env|file)/([^}]+)\}")
+
+
+def _resolve(
+    value: Any, path: yamltext.Path, document: Document, faults: list[Fault], folder: Path
+) -> Any:
+    """Put secrets where `${secret:env/NAME}` or `${secret:file/PATH}` stands."""
+    if isinstance(value, dict):
+        return {
+            key: _resolve(item, (*path, key), document, faults, folder)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [
+            _resolve(item, (*path, i), document, faults, folder) for i, item in enumerate(value)
+        ]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+
+    def put(match: re.Match[str]) -> str:
+        kind, name = match.groups()
+        if kind == "env":
+            found = os.environ.get(name)
+            problem = f"the environment variable {name} is not set"
+        else:
+            file = folder / name
+            found = file.read_text(encoding="utf-8").strip() if file.is_file() else None
+            problem = f"there is no file {name} beside the deployment"
+        if found is None:
+            faults.append(Fault(path, problem, document.mark(path)))
+        return found or ""
+
+    resolved = _SECRET.sub(put, value)
+    if "${" in _SECRET.sub("", value):
+        message = f"{value!r} is no reference: write ${{secret:env/NAME}} or ${{secret:file/PATH}}"
+        faults.append(Fault(path, message, document.mark(path)))
+    return resolved
+
+
+def _file(value: dict[str, Any], document: Document, faults: list[Fault]) -> _File | None:
+    try:
+        return _File.model_validate(value)
+    except ValidationError as error:
+        faults += [_fault(item, (), document, _File) for item in error.errors()]
+        return None
+
+
+def _connections(value: Any, document: Document, faults: list[Fault]) -> dict[str, ConnectionSetup]:
+    setups: dict[str, ConnectionSetup] = {}
+    if not isinstance(value, dict):
+        return setups
+    for name, body in value.items():
+        path: yamltext.Path = ("connections", name)
+        if not isinstance(body, dict):
+            continue
+        wanted = body.get("connector")
+        if not isinstance(wanted, str):
+            known = ", ".join(sorted(plugins.installed()))
+            message = f"name its connector, as in `connector: shopify`; installed: {known}"
+            faults.append(Fault(path, message, document.mark(path)))
+            continue
+        try:
+            connector = plugins.load([wanted])[wanted]
+        except ConfigError as error:
+            at: yamltext.Path = (*path, "connector")
+            faults.append(Fault(at, str(error), document.mark(at)))
+            continue
+        settings = {key: item for key, item in body.items() if key != "connector"}
+        try:
+            config = connector.config.model_validate(settings)
+        except ValidationError as error:
+            faults += [_fault(item, path, document, connector.config) for item in error.errors()]
+            continue
+        setups[name] = ConnectionSetup(name=name, connector=connector, config=config)
+    return setups
+
+
+def _fault(item: Any, prefix: yamltext.Path, document: Document, model: type[BaseModel]) -> Fault:
+    """One of pydantic's findings with what is allowed and the nearest right word."""
+    location = tuple(part for part in item["loc"] if part != "[key]")
+    path: yamltext.Path = (*prefix, *location)
+    kind, found = item["type"], item.get("input")
+    fields = _fields_at(model, location[:-1])
+    if kind == "extra_forbidden":
+        message = f"there is no such key; allowed: {', '.join(sorted(fields))}"
+        near = difflib.get_close_matches(str(location[-1]), fields, n=1)
+        if near:
+            message += f"; did you mean {near[0]!r}?"
+    elif kind == "missing":
+        message = "is missing"
+        what = _fields_at(model, location[:-1], docs=True).get(str(location[-1]))
+        if what:
+            message += f": {what}"
+    elif kind == "literal_error":
+        expected = item["ctx"]["expected"]
+        message = f"{found!r} is not allowed; allowed: {expected}"
+    elif kind == "string_pattern_mismatch":
+        message = f"{found!r} must match {item['ctx']['pattern']}"
+    else:
+        secret = any(word in str(path[-1:]) for word in ("secret", "token", "key", "password"))
+        shown = "" if secret or isinstance(found, (dict, list)) else f"; found {found!r}"
+        message = f"{item['msg']}{shown}"
+    return Fault(path, message, document.mark(path))
+
+
+def _fields_at(
+    model: type[BaseModel], location: tuple[Any, ...], *, docs: bool = False
+) -> dict[str, str]:
+    """The keys a model allows at a place inside it, with their descriptions."""
+    current: Any = model
+    for part in location:
+        if not (isinstance(current, type) and issubclass(current, BaseModel)):
+            return {}
+        field = current.model_fields.get(str(part))
+        if field is None:
+            return {}
+        current = _model_in(field.annotation)
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return {
+            name: (field.description or "") if docs else name
+            for name, field in current.model_fields.items()
+        }
+    return {}
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        found = _model_in(part)
+        if found is not None:
+            return found
+    return None
+
+
+def _domains(config: DomainsConfig) -> dict[str, Domain]:
+    out: dict[str, Domain] = {}
+    if config.orders:
+        out["orders"] = Domain(capture=config.orders.capture, execute=config.orders.execute)
+    for name in ("inventory", "fulfillment", "catalog", "customers"):
+        part: OwnedConfig | None = getattr(config, name)
+        if part is not None:
+            out[name] = Domain(owner=part.owner, publish_to=part.publish_to)
+    return out
+
+
+_COMMAND = {
+    "inventory": "inventory.publish",
+    "fulfillment": "fulfillment.create",
+    "catalog": "product.publish",
+}
+
+
+def _domain_faults(
+    domains: DomainsConfig,
+    value: dict[str, Any],
+    setups: Mapping[str, ConnectionSetup],
+    document: Document,
+) -> list[Fault]:
+    """Names that are no connection, sources that say nothing, targets that cannot be told."""
+    faults: list[Fault] = []
+    written = value.get("connections")
+    names = sorted(written) if isinstance(written, dict) else []
+
+    def check(path: yamltext.Path, name: str, *, speaks: bool = False, command: str = "") -> None:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            message = f"{name!r} is no connection; allowed: {', '.join(names)}{hint}"
+            faults.append(Fault(path, message, document.mark(path)))
+            return
+        setup = setups.get(name)
+        if setup is None:
+            return
+        ports = setup.connector.ports
+        if speaks and not ports & {"Webhooks", "Polls"}:
+            message = f"{name!r} ({setup.connector.name}) has neither webhooks nor polling: "
+            faults.append(Fault(path, message + "it cannot be a source", document.mark(path)))
+        if command and command not in setup.connector.handles:
+            can = ", ".join(sorted(setup.connector.handles)) or "nothing"
+            message = f"{name!r} ({setup.connector.name}) cannot carry out {command}; it can: {can}"
+            faults.append(Fault(path, message, document.mark(path)))
+
+    if domains.orders:
+        for index, name in enumerate(domains.orders.capture):
+            check(("domains", "orders", "capture", index), name, speaks=True)
+        check(("domains", "orders", "execute"), domains.orders.execute, command="order.create")
+        if domains.orders.execute in domains.orders.capture:
+            path: yamltext.Path = ("domains", "orders", "execute")
+            message = f"{domains.orders.execute!r} captures orders too: they would go in a circle"
+            faults.append(Fault(path, message, document.mark(path)))
+    for kind in ("inventory", "fulfillment", "catalog", "customers"):
+        part: OwnedConfig | None = getattr(domains, kind)
+        if part is None:
+            continue
+        check(("domains", kind, "owner"), part.owner, speaks=True)
+        for index, name in enumerate(part.publish_to):
+            path = ("domains", kind, "publish_to", index)
+            if name == part.owner:
+                message = f"{name!r} owns {kind}: it cannot be told what it says itself"
+                faults.append(Fault(path, message, document.mark(path)))
+            else:
+                check(path, name, command=_COMMAND.get(kind, ""))
+    return faults

@@ -1,0 +1,162 @@
+"""The HTTP face of a runner: webhooks in, health and figures out.
+
+    POST /hooks/<connection>   202 accepted · 401 not genuine · 413 too large · 503 try again
+    GET  /health/live          the process answers
+    GET  /health/ready         200 when ledger and bus do their work, else 503 with the reason
+    GET  /status               counters and the account of everything accepted, as JSON
+
+Problems are RFC 9457 documents. Nothing a stranger sends may end in a 5xx or a stack trace.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from crossdock import connector as ports
+from crossdock.errors import AuthError, CrossdockError, UnavailableError
+from crossdock_stages.harness import House
+from crossdock_stages.intake import Intake
+from crossdock_stages.ledger.journey import account
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from crossdock_runner.deployment import GatewayConfig
+
+log = logging.getLogger("crossdock.gateway")
+
+RETRY_AFTER_S = 5
+PROBLEMS = "https://crossdock.dev/problems/"
+
+
+def make_app(
+    house: House, intake: Intake, hooks: Mapping[str, ports.Webhooks], config: GatewayConfig
+) -> Starlette:
+    """The ASGI application; `hooks` are the connections that take webhooks."""
+    gateway = _Gateway(house, intake, hooks, config)
+    return Starlette(
+        routes=[
+            Route("/hooks/{connection}", gateway.hook, methods=["POST"]),
+            Route("/health/live", gateway.live),
+            Route("/health/ready", gateway.ready),
+            Route("/status", gateway.status),
+        ],
+        exception_handlers={404: _not_found, 405: _not_allowed, Exception: _our_fault},
+    )
+
+
+def problem(status: int, kind: str, title: str, detail: str = "", **more: Any) -> Response:
+    """An RFC 9457 document; `kind` is the last part of its type."""
+    body = {"type": PROBLEMS + kind, "title": title, "status": status, **more}
+    if detail:
+        body["detail"] = detail
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+async def _not_found(request: Request, _: Exception) -> Response:
+    return problem(404, "not-found", "There is nothing here", f"path {request.url.path!r}"[:200])
+
+
+async def _not_allowed(request: Request, _: Exception) -> Response:
+    return problem(405, "method", "This path does not take that method", request.method[:20])
+
+
+async def _our_fault(request: Request, error: Exception) -> Response:
+    log.error("a request failed by a fault of ours", exc_info=error)
+    answer = problem(503, "fault", "We failed; nothing was stored. Please send it again")
+    answer.headers["retry-after"] = str(RETRY_AFTER_S)
+    return answer
+
+
+class _Gateway:
+    def __init__(
+        self,
+        house: House,
+        intake: Intake,
+        hooks: Mapping[str, ports.Webhooks],
+        config: GatewayConfig,
+    ) -> None:
+        self.house = house
+        self.intake = intake
+        self.hooks = hooks
+        self.config = config
+
+    async def hook(self, request: Request) -> Response:
+        name = request.path_params["connection"]
+        port = self.hooks.get(name)
+        if port is None:
+            return problem(404, "no-such-connection", "No connection of that name takes webhooks")
+        if request.headers.get("content-encoding", "identity") != "identity":
+            return problem(415, "encoding", "Send the body without content-encoding")
+        try:
+            body = await self._body(request)
+        except ClientDisconnect:
+            self.house.meters.add("intake.cut")
+            return problem(400, "cut", "The body did not arrive whole")
+        if body is None:
+            self.house.meters.add("intake.too_large")
+            limit = self.config.max_body_bytes
+            return problem(413, "too-large", "The body is too large", max_body_bytes=limit)
+        asked = ports.Request(
+            method=request.method,
+            path=request.url.path,
+            url=self._url(request),
+            query=dict(request.query_params),
+            headers=dict(request.headers),
+            body=body,
+        )
+        try:
+            accepted = await self.intake.webhook(name, port, asked)
+        except AuthError as error:
+            return problem(401, "not-genuine", "The request is not genuine", str(error))
+        except UnavailableError as error:
+            log.warning("a webhook was refused: %s", error)
+            answer = problem(503, "unavailable", "It cannot be stored now; send it again later")
+            answer.headers["retry-after"] = str(RETRY_AFTER_S)
+            return answer
+        return JSONResponse({"id": accepted.id, "status": accepted.verdict}, 202)
+
+    async def _body(self, request: Request) -> bytes | None:
+        """The whole body, or None as soon as it is larger than allowed."""
+        limit = self.config.max_body_bytes
+        declared = request.headers.get("content-length", "")
+        if declared.isascii() and declared.isdigit() and int(declared[:12]) > limit:
+            return None
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                return None
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _url(self, request: Request) -> str:
+        if self.config.public_url is None:
+            return str(request.url)
+        query = f"?{request.url.query}" if request.url.query else ""
+        return self.config.public_url.rstrip("/") + request.url.path + query
+
+    async def live(self, _: Request) -> Response:
+        return JSONResponse({"live": True})
+
+    async def ready(self, _: Request) -> Response:
+        reasons = []
+        if not self.house.bus.connected:
+            reasons.append("the bus is not connected; webhooks are still accepted")
+        try:
+            await self.house.ledger.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar())
+        except CrossdockError as error:
+            reasons.append(str(error))
+        return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    async def status(self, _: Request) -> Response:
+        books = await self.house.ledger.read(account)
+        return JSONResponse(
+            {
+                "account": {**vars(books), "difference": books.difference, "quiet": books.quiet},
+                "counts": dict(self.house.meters.counts),
+                "bus": {"connected": self.house.bus.connected},
+            }
+        )
