@@ -83,6 +83,7 @@ def _ship(
         "lines": taken,
     }
     order.fulfillments.append(row)
+    shop.shipments[row["id"]] = (order, row)
     shop.fulfillment_count += 1
     shop.echo("fulfillments/create", f"order:{order.id}", {"order": order, "row": row})
     return shop.fulfillment_node(order, row)

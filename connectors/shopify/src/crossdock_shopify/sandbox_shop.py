@@ -72,6 +72,7 @@ class Shop:
     orders: dict[int, ShopOrder] = field(default_factory=dict)
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
     stock: dict[int, int] = field(default_factory=dict)
+    shipments: dict[int, tuple[ShopOrder, dict[str, Any]]] = field(default_factory=dict)
     replays: dict[str, tuple[object, dict[str, Any]]] = field(default_factory=dict)
     stock_updates: int = 0
     fulfillment_count: int = 0
@@ -193,12 +194,8 @@ class Shop:
         return None if order is None else self._fo_node(order)
 
     def _fulfillment(self, wanted: str) -> dict[str, Any] | None:
-        number = number_in(wanted, "Fulfillment")
-        for order in self.orders.values():
-            for row in order.fulfillments:
-                if row["id"] == number:
-                    return self.fulfillment_node(order, row)
-        return None
+        found = self.shipments.get(number_in(wanted, "Fulfillment"))
+        return None if found is None else self.fulfillment_node(*found)
 
     def fulfillment_node(self, order: ShopOrder, row: dict[str, Any]) -> dict[str, Any]:
         """One fulfilment as GraphQL sees it."""
