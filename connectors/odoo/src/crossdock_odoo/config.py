@@ -30,7 +30,7 @@ class OdooConfig(crossdock.Config):
     """Which pricelist gives an order its currency: `{"EUR": "Web EUR"}`, by database id or exact
     name. A currency that is not listed takes the pricelist in it with the lowest id."""
     shipping_product: str = "SHIPPING"
-    """Internal reference of the service product that carries what the customer pays for carriage."""
+    """Internal reference of the service product for what the customer pays for carriage."""
     discount_product: str = "DISCOUNT"
     """Internal reference of the service product for what a unit price cannot express exactly."""
     page_size: Annotated[int, Field(ge=1, le=5000)] = 500

@@ -42,6 +42,6 @@ def own_name(order_id: str, what: str, number: int = 0) -> str:
 
 
 def line_id_of(order_id: str, name: str) -> str | None:
-    """The source's line id in the name of an external id, or None when it is no line of that order."""
+    """The source's line id in the name of an external id; None when it is no line of that order."""
     prefix = f"{order_id}_"
     return decode(name[len(prefix) :]) if name.startswith(prefix) else None

@@ -138,7 +138,7 @@ class MasterData:
         return found
 
     async def warehouses(self) -> dict[str, int]:
-        """Warehouse ids by short name: those configured, or all. ConfigError names an unknown one."""
+        """Warehouse ids by short name, those configured or all. ConfigError: one is unknown."""
         if self._warehouses is None:
             wanted = self.rpc.config.warehouses
             domain: list[Any] = []

@@ -281,7 +281,7 @@ class Poller:
     async def _external_names(
         self, orders: Iterable[int], lines: Iterable[int]
     ) -> dict[tuple[str, int], str]:
-        """Our names of these records, by model and id. Ids of the two models overlap; that is harmless."""
+        """Our names of these records, by model and id; ids of the two models overlap."""
         ids = sorted({*orders, *lines})
         if not ids:
             return {}
@@ -297,7 +297,7 @@ class Poller:
         return {(row["model"], row["res_id"]): row["name"] for row in rows}
 
     async def _skus(self, products: Iterable[int]) -> dict[int, str]:
-        """Internal references, read afresh: they may change. Archived products have theirs still."""
+        """Internal references, read afresh, for they may change; archived products have theirs."""
         ids = sorted(set(products))
         if not ids:
             return {}

@@ -79,7 +79,7 @@ NOT_US = {"AccessDenied", "Unauthorized", "SessionExpiredException"}
 
 
 def error_of(fault: Fault, what: str) -> crossdock.CrossdockError:
-    """Classified by name alone: statuses mislead (500 is a typing error) and messages are translated.
+    """Classified by name alone: statuses mislead (500 is a typo) and messages are translated.
 
     AccessError is a RejectedError: a record rule may hide one order and not the next, and only a
     rejection keeps the others going. That the user lacks a right altogether is told by `probe`.
@@ -221,7 +221,7 @@ class Rpc:
             return self._uid
         if not self.config.login:
             raise crossdock.ConfigError(
-                f"{self.http.name} is older than Odoo 19: write `login`, the user the key belongs to"
+                f"{self.http.name} is older than Odoo 19: write `login`, whose key it is"
             )
         key = self.config.api_key.get_secret_value()
         uid = await self._service(

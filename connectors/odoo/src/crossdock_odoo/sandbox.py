@@ -36,6 +36,8 @@ class Misbehaviour:
     count: int
     seconds: float = 0.0
     match: str = ""
+    after: int = 0
+    """So many matching calls go well first."""
 
 
 @dataclass
@@ -179,6 +181,9 @@ class OdooSandbox:
     def _due(self, call: str) -> Misbehaviour | None:
         for fault in self.faults:
             if fault.match in call and fault.count > 0:
+                if fault.after > 0:
+                    fault.after -= 1
+                    continue
                 fault.count -= 1
                 return fault
         self.faults = [fault for fault in self.faults if fault.count > 0]

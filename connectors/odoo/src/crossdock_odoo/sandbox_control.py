@@ -42,6 +42,7 @@ def routes(box: "OdooSandbox") -> list[Route]:
                 count=int(options.get("count", 1)),
                 seconds=float(options.get("seconds", 0)),
                 match=str(options.get("match", "")),
+                after=int(options.get("after", 0)),
             )
         )
         return JSONResponse({"faults": len(box.faults)})

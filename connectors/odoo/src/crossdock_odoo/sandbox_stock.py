@@ -273,10 +273,10 @@ class Stock:
             self.store.update(
                 "stock.move.line", line["id"], state="done", picked=True, date=self.store.now
             )
-        line = self.store.tables["sale.order.line"].rows.get(move["sale_line_id"])
-        if line and quantity:
-            delivered = line["qty_delivered"] + quantity
-            self.store.update("sale.order.line", line["id"], qty_delivered=delivered)
+        ordered = self.store.tables["sale.order.line"].rows.get(move["sale_line_id"])
+        if ordered and quantity:
+            delivered = ordered["qty_delivered"] + quantity
+            self.store.update("sale.order.line", ordered["id"], qty_delivered=delivered)
 
     def _backorder(self, picking: Row, rest: list[tuple[Row, float]]) -> None:
         order = self.store.row("sale.order", picking["sale_id"])
@@ -341,9 +341,11 @@ class Stock:
 
     def _weight(self, store: Store, row: Row) -> float:
         moves = store.by("stock.move", "picking_id", row["id"])
-        return sum(
-            store.row("product.product", move["product_id"])["weight"] * move["quantity"]
-            for move in moves
+        return float(
+            sum(
+                store.row("product.product", move["product_id"])["weight"] * move["quantity"]
+                for move in moves
+            )
         )
 
     def _late(self, store: Store, row: Row) -> Any:
