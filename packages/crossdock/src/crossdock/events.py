@@ -159,7 +159,8 @@ class Receipt:
 
 def revision_of(moment: datetime) -> str:
     """A time as a revision: UTC, microseconds, 27 characters, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return f"{text}Z"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

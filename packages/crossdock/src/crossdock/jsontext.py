@@ -28,17 +28,19 @@ def parse(data: bytes | str, *, what: str = "the body") -> Any:
             parts={"offset": error.start},
         ) from None
     text = text.removeprefix("\ufeff")
-    if _too_deep(text):
-        raise ContractError(f"{what} nests deeper than {MAX_DEPTH} levels")
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise ContractError(
             f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}",
             parts={"line": error.lineno, "column": error.colno},
         ) from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise ContractError(f"{what} nests deeper than {MAX_DEPTH} levels") from None
+    except ValueError as error:
         raise ContractError(f"{what} is not JSON we accept: {error}") from None
+    if _too_deep(value):
+        raise ContractError(f"{what} nests deeper than {MAX_DEPTH} levels")
     if "\\u" in text or "\x00" in text:  # only escapes can smuggle in a surrogate or a NUL
         _refuse_unstorable(value, "", what)
     return value
@@ -73,28 +75,26 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def _too_deep(text: str) -> bool:
-    """Counts brackets without recursion; brackets inside strings only make it count carefully."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return False
-    depth, in_string, escaped = 0, False, False
-    for char in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-        elif char in "]}":
-            depth -= 1
-    return False
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in {float("inf"), float("-inf")}:
+        raise ValueError(f"{text[:40]} is larger than any number we can hold")
+    return value
+
+
+def _too_deep(value: Any) -> bool:
+    """Level by level, so that no recursion is needed to find that there is too much of it."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for node in level
+            if isinstance(node, (dict, list))
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _refuse_unstorable(value: Any, pointer: str, what: str) -> None:

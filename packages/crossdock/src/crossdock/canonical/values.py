@@ -35,7 +35,7 @@ class _DecimalText:
     def __init__(self, pattern: str, title: str) -> None:
         self.pattern = pattern
         self.title = title
-        self._match = re.compile(pattern).match
+        self._match = re.compile(pattern).fullmatch
 
     def _from_python(self, value: Any) -> Decimal:
         if isinstance(value, str):
