@@ -2,15 +2,15 @@
 
 import copy
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import crossdock
 import pytest
-from crossdock.canonical import Fulfillment, InventoryLevel
+from crossdock.canonical import Fulfillment, InventoryLevel, Money, TaxLine
 from crossdock_odoo import externalids, translate
 from crossdock_odoo.mapping import LEVEL, PICKING
-from crossdock_odoo.saleorder import unit_price
+from crossdock_odoo.saleorder import line_tax, unit_price
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -172,15 +172,29 @@ def test_our_own_lines_are_no_lines_of_the_channel() -> None:
 
 
 @given(
-    st.decimals(min_value="0", max_value="99999", places=2),
-    st.integers(min_value=1, max_value=500),
+    st.decimals(min_value="0.01", max_value="9999", places=2),
+    st.integers(min_value=1, max_value=50),
     st.sampled_from([2, 4, 10]),
+    st.sampled_from(["0.0825", "0.19", "0.2"]),
     st.booleans(),
 )
+@settings(deadline=None)
 def test_price_and_rest_make_the_net_amount(
-    net: Decimal, quantity: int, digits: int, discounted: bool
+    net: Decimal, quantity: int, digits: int, rate: str, included: bool
 ) -> None:
     cent = Decimal("0.01")
-    price, rest = unit_price(net, Decimal(quantity), net, digits, cent, discounted=discounted)
-    assert (price * quantity).quantize(cent) + rest == net
+    zero = Money(amount=Decimal(0), currency="USD")
+    taxes = (TaxLine(title="T", rate=Decimal(rate), amount=zero, included=included),)
+    price, rest = unit_price(net, Decimal(quantity), digits, cent, taxes=taxes)
+    assert (price * quantity).quantize(cent, ROUND_HALF_UP) + rest == net
     assert digits < 10 or rest == 0
+    tax = line_tax(net - rest, taxes, cent) + line_tax(rest, taxes, cent)
+    assert abs(tax - line_tax(net, taxes, cent)) <= cent
+
+
+def test_a_rest_is_chosen_so_that_its_tax_adds_up() -> None:
+    zero = Money(amount=Decimal(0), currency="USD")
+    taxes = (TaxLine(title="T", rate=Decimal("0.0825"), amount=zero),)
+    cent = Decimal("0.01")
+    found = unit_price(Decimal("161.99"), Decimal(2), 2, cent, taxes=taxes, first=Decimal("89.99"))
+    assert found == (Decimal("80.99"), cent)

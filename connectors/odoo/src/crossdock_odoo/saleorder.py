@@ -2,8 +2,8 @@
 
 Odoo computes its own totals, so what the channel charged is written as unit prices without
 discount: the net amount of a line divided by its quantity. Where the quotient does not multiply
-back to the exact amount at the precision Odoo keeps, the line has the full (or nearest) price and
-a second line of quantity 1 carries the rest, with the same taxes and an external id of its own.
+back to the exact amount at the precision Odoo keeps, the line has the full or a near price, and a
+second line of quantity 1 carries the rest, with the same taxes and an external id of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -109,9 +109,8 @@ def positions(
             )
         name = line_name(order_id, line.line_id)
         net = _net(line, quantity).quantize(unit, ROUND_HALF_UP)
-        price, rest = unit_price(
-            net, quantity, line.unit_price.amount, digits, unit, discounted=bool(line.discounts)
-        )
+        list_price = line.unit_price.amount if line.discounts else None
+        price, rest = unit_price(net, quantity, digits, unit, taxes=line.taxes, first=list_price)
         found.append(
             Position(
                 name=name,
@@ -127,7 +126,7 @@ def positions(
                 Position(
                     name=f"{order_id}__disc_{name[len(order_id) + 1 :]}",
                     sku=discount,
-                    text=_discount_text(line),
+                    text=_rest_text(line, discount_shown=price == list_price),
                     quantity=Decimal(1),
                     price=rest,
                     taxes=line.taxes,
@@ -152,20 +151,37 @@ def positions(
 def unit_price(
     net: Decimal,
     quantity: Decimal,
-    list_price: Decimal,
     digits: int,
     unit: Decimal,
     *,
-    discounted: bool,
+    taxes: Sequence[TaxLine] = (),
+    first: Decimal | None = None,
 ) -> tuple[Decimal, Decimal]:
-    """A unit price of at most `digits` places, and the rest: price × quantity + rest = net."""
+    """A unit price of at most `digits` places, and the rest: price × quantity + rest = net.
+
+    Where there is a rest, the price is the one nearest to `first` or to the quotient whose two
+    lines, taxed and rounded one by one as Odoo does, come to the tax of the whole.
+    """
     step = Decimal(1).scaleb(-digits)
     folded = (net / quantity).quantize(step, ROUND_HALF_UP)
     if (folded * quantity).quantize(unit, ROUND_HALF_UP) == net:
         return plain(folded), Decimal(0)
-    price = (list_price if discounted else folded).quantize(step, ROUND_HALF_UP)
-    rest = net - (price * quantity).quantize(unit, ROUND_HALF_UP)
-    return plain(price), plain(rest)
+    wanted = line_tax(net, taxes, unit)
+    tried = [folded + step * shift for shift in (0, -1, 1, -2, 2, -3, 3)]
+    if first is not None:
+        tried.insert(0, first.quantize(step, ROUND_HALF_UP))
+    pairs = [(price, net - (price * quantity).quantize(unit, ROUND_HALF_UP)) for price in tried]
+    for price, rest in pairs:
+        if line_tax(net - rest, taxes, unit) + line_tax(rest, taxes, unit) == wanted:
+            return plain(price), plain(rest)
+    return plain(pairs[0][0]), plain(pairs[0][1])
+
+
+def line_tax(amount: Decimal, taxes: Sequence[TaxLine], unit: Decimal) -> Decimal:
+    """What Odoo computes for one line: each tax rounded by itself, half up."""
+    rates = [(tax.rate, tax.included) for tax in taxes if tax.rate is not None]
+    base = amount / (1 + sum((rate for rate, included in rates if included), Decimal(0)))
+    return sum(((base * rate).quantize(unit, ROUND_HALF_UP) for rate, _ in rates), Decimal(0))
 
 
 def tax_key(tax: TaxLine, order: Order, where: str) -> tuple[Decimal, bool] | None:
@@ -236,10 +252,11 @@ def _sum(discounts: Sequence[Discount]) -> Decimal:
     return sum((discount.amount.amount for discount in discounts), Decimal(0))
 
 
-def _discount_text(line: OrderLine) -> str:
+def _rest_text(line: OrderLine, *, discount_shown: bool) -> str:
     codes = [d.title or d.code for d in line.discounts if d.title or d.code]
     what = line.title or line.sku or line.line_id
-    return f"{', '.join(str(c) for c in codes) or 'Rounding'}: {what}"
+    why = ", ".join(str(code) for code in codes) if discount_shown else "Rounding"
+    return f"{why or 'Discount'}: {what}"
 
 
 def _shipping_text(carriage: ShippingLine) -> str:
