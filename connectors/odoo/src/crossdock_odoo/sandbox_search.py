@@ -1,11 +1,15 @@
 """Domains: Odoo's search conditions in prefix notation, with the indexes of the store."""
 
+import operator as operators
 import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from crossdock_odoo.sandbox_errors import OdooFault, value_error
+from crossdock_odoo.sandbox_models import ORDERS
 from crossdock_odoo.sandbox_store import Row, Store, parse_moment
 
 Test = Callable[[Row], bool]
@@ -24,15 +28,23 @@ def search(
     """The rows that fulfil a domain; archived ones only when asked for."""
     leaves = [leaf for leaf in domain if not isinstance(leaf, str)]
     test = _compile(store, model, list(domain))
-    rows = _candidates(store, model, domain, leaves)
+    rows = list(_candidates(store, model, domain, leaves))
     hide = (
         active_test
         and "active" in store.fields(model)
         and all(str(leaf[0]) != "active" for leaf in leaves)
     )
-    found = [row for row in rows if test(row) and not (hide and not row["active"])]
-    found = store.sorted(model, found, order)
-    return found[offset : None if limit is None else offset + limit]
+    by_id = (order or ORDERS.get(model, "id")) == "id"
+    if by_id:  # a page by id need not look at all rows
+        above = 0
+        if "|" not in domain and "!" not in domain:
+            above = max((leaf[2] for leaf in leaves if list(leaf[:2]) == ["id", ">"]), default=0)
+        rows = sorted((row for row in rows if row["id"] > above), key=itemgetter("id"))
+    matching = (row for row in rows if test(row) and not (hide and not row["active"]))
+    stop = None if limit is None else offset + limit
+    if by_id:
+        return list(islice(matching, offset, stop))
+    return store.sorted(model, matching, order)[offset:stop]
 
 
 def _candidates(store: Store, model: str, domain: list[Any], leaves: list[Any]) -> Iterable[Row]:
@@ -141,21 +153,24 @@ def _comparison(store: Store, type_: str, operator: str, value: Any) -> Callable
     return orders[operator]
 
 
+TIMED: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operators.eq,
+    "!=": operators.ne,
+    "<": operators.lt,
+    ">": operators.gt,
+    "<=": operators.le,
+    ">=": operators.ge,
+}
+
+
 def _by_time(store: Store, operator: str, moment: datetime) -> Callable[[Any], bool]:
     """19 compares whole seconds, 18 and before the microseconds that the wire never shows."""
+    holds, whole = TIMED[operator], store.version >= 19
 
     def compare(found: Any) -> bool:
         if not isinstance(found, datetime):
             return operator == "!="
-        mine = found.replace(microsecond=0) if store.version >= 19 else found
-        return {
-            "=": mine == moment,
-            "!=": mine != moment,
-            "<": mine < moment,
-            ">": mine > moment,
-            "<=": mine <= moment,
-            ">=": mine >= moment,
-        }[operator]
+        return bool(holds(found.replace(microsecond=0) if whole else found, moment))
 
     return compare
 
