@@ -19,7 +19,8 @@ def run_deployment(file: Path, *, verbose: bool) -> int:
         level=logging.INFO if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
     )
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     deployment = deployments.load(file)
     with contextlib.suppress(ImportError):
         import uvloop

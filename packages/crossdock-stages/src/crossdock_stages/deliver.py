@@ -23,7 +23,7 @@ from sqlalchemy.engine import Connection
 
 from crossdock_stages import recovery
 from crossdock_stages.breaker import Breaker
-from crossdock_stages.harness import House, Item, in_line
+from crossdock_stages.harness import House, Item
 from crossdock_stages.ledger import desk, things, traffic
 from crossdock_stages.ledger.desk import Waiter
 from crossdock_stages.ledger.things import CrossReference
@@ -81,15 +81,12 @@ class Deliver:
             standing = look.standings.get(item.id)
             if standing is None:
                 error = ContractError(f"command {item.id} is not in the outbox")
-                troubles.append(_trouble(item, error=error))
+                troubles.append(_trouble(item, look.standings, error=error))
             elif standing.state != "open":
                 settled.append(item)
             elif all(other.id != item.id for other in fresh):
                 fresh.append(item)
-        go, behind = in_line(fresh, look.queues)
-        go.sort(key=lambda item: look.standings[item.id].seq)
-        troubles += [_trouble(item, behind=reason) for item, reason in behind]
-        go, blocked = _unblocked(go, look.standings)
+        go, blocked = _unblocked(_called(fresh, look.queues), look.standings)
         troubles += blocked
         await self._intend(go)
         receipts, failures = await self._call(go, look)
@@ -140,11 +137,12 @@ class Deliver:
                 if isinstance(answer, Receipt):
                     receipts[item.id] = answer
                     continue
-                troubles.append(_trouble(item, error=answer))
+                troubles.append(_trouble(item, look.standings, error=answer))
                 if isinstance(answer, (TransientError, AuthError)):
                     reason = f"waits behind {item.id} of the same entity"
                     troubles.extend(
-                        _trouble(follower, behind=reason) for follower in group[position + 1 :]
+                        _trouble(follower, look.standings, behind=reason)
+                        for follower in group[position + 1 :]
                     )
                     return
 
@@ -237,6 +235,16 @@ class Deliver:
         )
 
 
+def _called(items: Sequence[Item], queues: dict[str, list[Waiter]]) -> list[Item]:
+    """Leave out what waits already and comes without being called; its waiting row counts."""
+    out = []
+    for item in items:
+        waits = any(w.message_id == item.id for w in queues.get(item.envelope.key, ()))
+        if waits == item.retry:
+            out.append(item)
+    return out
+
+
 def _unblocked(
     items: Sequence[Item], standings: dict[str, Standing]
 ) -> tuple[list[Item], list[Trouble]]:
@@ -244,14 +252,14 @@ def _unblocked(
     go: list[Item] = []
     here: set[str] = set()
     troubles: list[Trouble] = []
-    for item in items:
+    for item in sorted(items, key=lambda item: standings[item.id].seq):
         blocker = standings[item.id].blocked_by
         if blocker is None or blocker in here:
             go.append(item)
             here.add(item.id)
         else:
             reason = f"waits behind {blocker} of the same entity"
-            troubles.append(_trouble(item, behind=reason))
+            troubles.append(_trouble(item, standings, behind=reason))
     return go, troubles
 
 
@@ -297,7 +305,14 @@ def _locked_out(connection: str, error: AuthError) -> tuple[desk.Stuck, str, str
     return stuck, "critical", recovery.SUGGESTIONS["auth"]
 
 
-def _trouble(item: Item, *, error: BaseException | None = None, behind: str = "") -> Trouble:
+def _trouble(
+    item: Item,
+    standings: dict[str, Standing],
+    *,
+    error: BaseException | None = None,
+    behind: str = "",
+) -> Trouble:
+    standing = standings.get(item.id)
     return Trouble(
         message=item.message,
         connection=item.envelope.connection,
@@ -306,4 +321,5 @@ def _trouble(item: Item, *, error: BaseException | None = None, behind: str = ""
         topic=item.envelope.name,
         error=error,
         behind=behind,
+        place=standing.seq if standing else 0,
     )

@@ -111,6 +111,8 @@ class Trouble:
     topic: str = ""
     error: BaseException | None = None
     behind: str = ""
+    place: int = 0
+    """Its order within the entity where that is known; else the order of parking."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def settle(
     waits: list[Stuck] = []
     exceptions: list[tuple[Stuck, str, str]] = []
     buried: list[Stuck] = []
-    for trouble in troubles:
+    for order, trouble in enumerate(troubles):
         before = next(
             (w for w in queues.get(trouble.entity_key, ()) if w.message_id == trouble.message.id),
             None,
@@ -156,6 +158,7 @@ def settle(
             reason=trouble.behind,
             attempts=attempts,
             next_at=now + BEHIND_S if before else now,
+            place=trouble.place or int(now * 1e6) + order,
         )
         if trouble.error is None:
             waits.append(stuck)

@@ -30,6 +30,8 @@ class Stuck:
     pointer: str = ""
     attempts: int = 0
     next_at: float = 0.0
+    place: int = 0
+    """Order within the entity's queue: the sequence of the outbox, or the time it was parked."""
 
 
 def park(tx: Connection, rows: Sequence[Stuck], now: float) -> None:
@@ -53,6 +55,7 @@ def park(tx: Connection, rows: Sequence[Stuck], now: float) -> None:
                 "message_id": row.message_id,
                 "connection": row.connection,
                 "entity_key": row.entity_key,
+                "place": row.place,
                 "address": row.address,
                 "headers": json.dumps(dict(row.headers)),
                 "body": row.body,
@@ -84,7 +87,7 @@ def queues(tx: Connection, stage: str, keys: Sequence[str]) -> dict[str, list[Wa
             waiting.c.entity_key, waiting.c.message_id, waiting.c.attempts, waiting.c.first_at
         )
         .where(waiting.c.stage == stage, waiting.c.entity_key.in_(keys))
-        .order_by(waiting.c.seq)
+        .order_by(waiting.c.place, waiting.c.seq)
     ):
         out.setdefault(row.entity_key, []).append(
             Waiter(row.message_id, row.attempts, row.first_at)
@@ -127,13 +130,24 @@ def due(tx: Connection, now: float, again_after_s: float, limit: int = 200) -> l
     So that a message which is lost on its way is sent again after `again_after_s`.
     """
     first = (
-        sa.select(sa.func.min(waiting.c.seq).label("seq"))
+        sa.select(
+            waiting.c.stage,
+            waiting.c.entity_key,
+            sa.func.min(waiting.c.place).label("place"),
+        )
         .group_by(waiting.c.stage, waiting.c.entity_key)
         .subquery()
     )
     rows = tx.execute(
         sa.select(waiting)
-        .join(first, first.c.seq == waiting.c.seq)
+        .join(
+            first,
+            sa.and_(
+                first.c.stage == waiting.c.stage,
+                first.c.entity_key == waiting.c.entity_key,
+                first.c.place == waiting.c.place,
+            ),
+        )
         .where(waiting.c.next_at <= now)
         .order_by(waiting.c.next_at)
         .limit(limit)

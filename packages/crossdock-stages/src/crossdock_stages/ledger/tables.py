@@ -1,6 +1,7 @@
 """The ledger's tables. Times are epoch seconds; JSON is text, so that two databases agree on it."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -136,6 +137,7 @@ waiting = Table(
     Column("message_id", String(64), nullable=False),
     Column("connection", String(64), nullable=False),
     Column("entity_key", String(255), nullable=False),
+    Column("place", BigInteger, nullable=False, doc="order within its entity's queue"),
     Column("address", String(255), nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -146,7 +148,7 @@ waiting = Table(
     Column("reason", Text, nullable=False),
     UniqueConstraint("stage", "message_id"),
     Index("ix_waiting_due", "next_at"),
-    Index("ix_waiting_key", "stage", "entity_key", "seq"),
+    Index("ix_waiting_key", "stage", "entity_key", "place"),
     sqlite_autoincrement=True,
 )
 

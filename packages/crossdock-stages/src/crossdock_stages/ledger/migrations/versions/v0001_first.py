@@ -183,6 +183,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(length=64), nullable=False),
         sa.Column("connection", sa.String(length=64), nullable=False),
         sa.Column("entity_key", sa.String(length=255), nullable=False),
+        sa.Column("place", sa.BigInteger(), nullable=False),
         sa.Column("address", sa.String(length=255), nullable=False),
         sa.Column("headers", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
@@ -196,5 +197,5 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_waiting_due", "waiting", ["next_at"], unique=False)
-    op.create_index("ix_waiting_key", "waiting", ["stage", "entity_key", "seq"], unique=False)
+    op.create_index("ix_waiting_key", "waiting", ["stage", "entity_key", "place"], unique=False)
     # ### end Alembic commands ###

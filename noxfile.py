@@ -1,0 +1,81 @@
+"""Every check is a session. `python3 dev.py test` runs the default ones, `-s NAME` any other.
+
+Sessions share the environment that uv made, so a warm run costs no installing.
+"""
+
+import json
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "none"
+
+CODE = ["packages", "connectors", "tests", "noxfile.py", "dev.py"]
+ROOT = Path(__file__).parent
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, formatting, and which room may import which."""
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+    session.run("lint-imports", "--no-logo")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """`mypy --strict` over everything that is shipped."""
+    sources = sorted(
+        str(path)
+        for pattern in ("packages/*/src", "connectors/*/src")
+        for path in ROOT.glob(pattern)
+    )
+    session.run("mypy", *sources)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests but the long ones, on two processes."""
+    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """The long form of the kill test: 1,000 orders, 20 kills (docs/quality/reliability.md)."""
+    session.run(
+        "pytest",
+        "tests/e2e/test_kills.py",
+        "-s",
+        "--timeout",
+        "1800",
+        *session.posargs,
+        env={"CROSSDOCK_KILLS": "20", "CROSSDOCK_KILL_ORDERS": "1000"},
+    )
+
+
+@nox.session
+def pins(session: nox.Session) -> None:
+    """Resolve anew and write the versions, without addresses, to constraints.txt and pyproject."""
+    session.run("uv", "lock", "--upgrade", external=True)
+    text = session.run(
+        "uv",
+        "export",
+        "--quiet",
+        "--no-hashes",
+        "--no-emit-workspace",
+        "--all-groups",
+        "--all-extras",
+        "--no-annotate",
+        "--no-header",
+        silent=True,
+        external=True,
+    )
+    lines = [line for line in str(text).splitlines() if "==" in line]
+    (ROOT / "constraints.txt").write_text("\n".join(lines) + "\n")
+    quoted = "".join(f"    {json.dumps(line)},\n" for line in lines)
+    project = ROOT / "pyproject.toml"
+    text = project.read_text()
+    start = text.index("constraint-dependencies = [")
+    end = text.index("[tool.uv.workspace]")
+    project.write_text(f"{text[:start]}constraint-dependencies = [\n{quoted}]\n\n{text[end:]}")
