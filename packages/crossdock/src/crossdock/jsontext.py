@@ -41,7 +41,8 @@ def parse(data: bytes | str, *, what: str = "the body") -> Any:
         raise ContractError(f"{what} is not JSON we accept: {error}") from None
     if _too_deep(value):
         raise ContractError(f"{what} nests deeper than {MAX_DEPTH} levels")
-    if "\\u" in text or "\x00" in text:  # only escapes can smuggle in a surrogate or a NUL
+    # in bytes only escapes can smuggle in a surrogate or a NUL; a str may hold a surrogate itself
+    if "\\u" in text or isinstance(data, str):
         _refuse_unstorable(value, "", what)
     return value
 
@@ -71,6 +72,11 @@ def shorten(value: object, limit: int = 80) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def pointer(*parts: object) -> str:
+    """The JSON pointer (RFC 6901) made of these keys and indexes."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
 
@@ -97,20 +103,20 @@ def _too_deep(value: Any) -> bool:
     return True
 
 
-def _refuse_unstorable(value: Any, pointer: str, what: str) -> None:
+def _refuse_unstorable(value: Any, at: str, what: str) -> None:
     if isinstance(value, str):
         bad = next((c for c in value if c == "\x00" or "\ud800" <= c <= "\udfff"), None)
         if bad is not None:
             raise ContractError(
-                f"{what} holds the character U+{ord(bad):04X} at {pointer or '/'}: "
+                f"{what} holds the character U+{ord(bad):04X} at {at or '/'}: "
                 "no database can store it",
-                pointer=pointer,
+                pointer=at,
                 value=shorten(value),
             )
     elif isinstance(value, dict):
         for key, item in value.items():
-            _refuse_unstorable(key, f"{pointer}/{key!r}", what)
-            _refuse_unstorable(item, f"{pointer}/{key}", what)
+            _refuse_unstorable(key, at, what)  # such a key has no pointer: its object is named
+            _refuse_unstorable(item, at + pointer(key), what)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _refuse_unstorable(item, f"{pointer}/{index}", what)
+            _refuse_unstorable(item, at + pointer(index), what)

@@ -6,7 +6,7 @@ from pydantic import Field, ValidationError
 
 from crossdock.canonical.values import Extensions, Id, Instant, Model, Ref
 from crossdock.errors import ContractError
-from crossdock.jsontext import shorten
+from crossdock.jsontext import pointer, shorten
 
 
 class Entity(Model):
@@ -45,7 +45,7 @@ def contract_error(what: str, error: ValidationError) -> ContractError:
     """pydantic's findings in our words: pointer, expected, found; never more than one line each."""
     faults = [
         {
-            "pointer": "/" + "/".join(str(part) for part in fault["loc"]),
+            "pointer": pointer(*fault["loc"]),
             "expected": fault["msg"],
             "found": shorten(fault["input"]),
         }

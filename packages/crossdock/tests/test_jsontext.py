@@ -1,0 +1,126 @@
+"""Hostile JSON: whatever a stranger sends, only ContractError may come out."""
+
+import json
+from typing import Any
+
+import pytest
+from crossdock import jsontext
+from crossdock.errors import ContractError
+from hypothesis import given
+from hypothesis import strategies as st
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\x00")),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=10),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@given(values)
+def test_parse_after_dump_is_identity(value: Any) -> None:
+    assert jsontext.parse(jsontext.dump(value)) == value
+
+
+@given(st.binary() | st.text())
+def test_only_contract_error_comes_out(data: bytes | str) -> None:
+    try:
+        jsontext.parse(data)
+    except ContractError as error:
+        str(error).encode()
+
+
+@given(st.lists(st.sampled_from(["[", "]", "{", "}", '"', ":", ",", "\\u", "d800", "1", "e9"])))
+def test_only_contract_error_comes_out_of_brackets(pieces: list[str]) -> None:
+    try:
+        jsontext.parse("".join(pieces))
+    except ContractError as error:
+        str(error).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"[" * 100_000, "deeper"),
+        (b'{"a":' * 100_000, "deeper"),
+        (b"[" * 66 + b"]" * 66, "deeper"),
+        (b"9" * 5_000, "digits"),
+        (b"-" + b"9" * 5_000, "digits"),
+        (b"1e400", "larger"),
+        (b"-1e400", "larger"),
+        (b"NaN", "NaN"),
+        (b"[Infinity]", "Infinity"),
+        (b"[-Infinity]", "Infinity"),
+        (b'"\\ud800"', "U+D800 at /"),
+        (b'{"a":["\\udfff"]}', "U+DFFF at /a/0"),
+        (b'{"a/b":"\\u0000"}', "U+0000 at /a~1b"),
+        (b'{"a":{"x\\u0000y":1}}', "U+0000 at /a"),
+        (b"\xff\xfe", "not UTF-8"),
+        (b'{"a":"\xed\xa0\x80"}', "not UTF-8"),
+        (b"", "line 1"),
+        (b"{", "column"),
+        (b'{"a":"\x00"}', "not JSON"),
+        (b"'a'", "not JSON"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf1", "not JSON"),
+        ('"\ud800"', "U+D800"),
+    ],
+    ids=lambda value: None if isinstance(value, str) and len(value) > 1 else repr(value[:16]),
+)
+def test_refuses(data: bytes | str, says: str) -> None:
+    with pytest.raises(ContractError, match="the body") as caught:
+        jsontext.parse(data)
+    message = str(caught.value)
+    assert says in message
+    assert len(message) < 300
+    message.encode()
+    caught.value.pointer.encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"[" * 64 + b"]" * 64, None),
+        (b"\xef\xbb\xbf1", 1),
+        (json.dumps("[" * 1_000).encode(), "[" * 1_000),
+        (json.dumps({"{" * 500: "]" * 500}).encode(), {"{" * 500: "]" * 500}),
+        (b'"\\ud83d\\ude00"', "\U0001f600"),
+        (b"9" * 400, int("9" * 400)),
+        (b'{"a":1,"a":2}', {"a": 2}),
+    ],
+    ids=["64 deep", "bom", "brackets in text", "braces in keys", "pair", "400 digits", "twice"],
+)
+def test_accepts(data: bytes, value: Any) -> None:
+    parsed = jsontext.parse(data)
+    assert value is None or parsed == value
+
+
+def test_dump_refuses_what_is_no_json() -> None:
+    for value in (float("nan"), [float("inf")], "\ud800"):
+        with pytest.raises(ValueError):
+            jsontext.dump(value)
+
+
+@given(st.dictionaries(st.text(max_size=5), st.integers(), max_size=6))
+def test_canonical_forgets_the_order_of_keys(value: dict[str, int]) -> None:
+    backwards = dict(reversed(value.items()))
+    assert jsontext.canonical(value) == jsontext.canonical(backwards)
+
+
+@given(st.text() | st.integers(), st.integers(5, 100))
+def test_shorten_is_never_longer_than_told(value: object, limit: int) -> None:
+    assert len(jsontext.shorten(value, limit)) <= limit
+
+
+def test_pointer_escapes() -> None:
+    assert jsontext.pointer("a/b", 0, "~1", "") == "/a~1b/0/~01/"
+    assert jsontext.pointer() == ""
