@@ -26,15 +26,13 @@ def load(names: Iterable[str]) -> dict[str, Connector]:
     plugin whose import fails, with its reason.
     """
     available = installed()
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
     wanted = sorted(set(names))
     connectors: dict[str, Connector] = {}
     for name in wanted:
         point = available.get(name)
         if point is None:
             near = difflib.get_close_matches(name, available, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise ConfigError(
                 f"no connector {name!r} is installed{hint} Installed: "
                 f"{', '.join(sorted(available)) or 'none'}. "
@@ -47,13 +45,7 @@ def load(names: Iterable[str]) -> dict[str, Connector]:
                 f"connector {name!r} ({point.value}) cannot be imported: "
                 f"{type(error).__name__}: {error}"
             ) from error
-        manager.register(plugin, name=name)
-        register = Register()
-        hook = manager.subset_hook_caller(
-            "register_connectors",
-            [other for other in manager.get_plugins() if other is not plugin],
-        )
-        hook(register=register)
+        register = _ask(point, plugin)
         if name not in register.connectors:
             raise ConfigError(
                 f"plugin {point.value} registers {sorted(register.connectors)}, "
@@ -62,3 +54,21 @@ def load(names: Iterable[str]) -> dict[str, Connector]:
         version = point.dist.version if point.dist else ""
         connectors[name] = replace(register.connectors[name], plugin=f"{point.value} {version}")
     return connectors
+
+
+def _ask(point: EntryPoint, plugin: object) -> Register:
+    """What one plugin registers. Each is asked alone, for one plugin may bring two connectors."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    register = Register()
+    try:
+        manager.register(plugin, name=point.name)
+        manager.hook.register_connectors(register=register)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"connector {point.name!r} ({point.value}) cannot be registered: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return register
