@@ -18,6 +18,11 @@ from crossdock.errors import ContractError
 
 E_co = TypeVar("E_co", bound=Entity, covariant=True)
 
+MAX_ID = 255
+MAX_REVISION = 64
+REVISION_DIGITS = 20
+"""Numbers are compared as text of this width."""
+
 EVENT_TYPES: dict[str, type[Entity]] = {
     f"{kind}.{fact}": ENTITIES[kind]
     for kind, facts in {
@@ -111,8 +116,21 @@ class Event(Generic[E_co]):
             raise ContractError(
                 f"{self.type} carries {expected.__name__}, not {type(self.data).__name__}"
             )
-        if not self.native_id:
-            raise ContractError(f"{self.type}: native_id is empty")
+        if not 0 < len(self.native_id) <= MAX_ID:
+            raise ContractError(
+                f"{self.type}: native_id has {len(self.native_id)} characters, "
+                f"must be 1 to {MAX_ID}"
+            )
+        if isinstance(self.revision, int) and not 0 <= self.revision < 10**REVISION_DIGITS:
+            raise ContractError(
+                f"{self.type}: revision {jsontext.shorten(self.revision)} must be 0 or more "
+                f"and have at most {REVISION_DIGITS} digits"
+            )
+        if isinstance(self.revision, str) and len(self.revision) > MAX_REVISION:
+            raise ContractError(
+                f"{self.type}: revision has {len(self.revision)} characters, "
+                f"at most {MAX_REVISION} are kept"
+            )
 
     @property
     def kind(self) -> str:
@@ -211,8 +229,11 @@ class Envelope:
             if value:
                 out[header] = (
                     value
-                    if value.isascii() and value.isprintable() and "%" not in value
-                    else quote(value, safe=" /:#?&=+@,;!*'()[]$~")
+                    if value.isascii()
+                    and value.isprintable()
+                    and "%" not in value
+                    and value == value.strip()  # a header loses blanks at its ends
+                    else quote(value, safe="/:#?&=+@,;!*'()[]$~")
                 )
         return out
 
