@@ -207,13 +207,16 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), 3600.0)
 
 
-_NOT_FOR_PEOPLE = re.compile(r"<[^>]{0,200}>|Traceback \(most recent call last\).*", re.DOTALL)
+_MARKUP = re.compile(
+    r"<(script|style)\b.*?(</\1\s*>|\Z)|</?[a-z!][^<>]*(>|\Z)", re.DOTALL | re.IGNORECASE
+)
+_TRACEBACK = re.compile(r"Traceback\s*\(most recent call last\).*", re.DOTALL)
 
 
 def excerpt(content: bytes, limit: int = 300) -> str:
     """What a body says, for a message: one line of at most `limit`, no tags, no tracebacks."""
     text = content[:4096].decode("utf-8", "replace")
-    text = " ".join(_NOT_FOR_PEOPLE.sub(" ", text).split())
+    text = _TRACEBACK.sub(" ", " ".join(_MARKUP.sub(" ", text).split())).strip()
     text = "".join(c if c.isprintable() else "�" for c in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
