@@ -108,7 +108,9 @@ def embedded_server(store: Path, *, max_file_store: str = "10GB") -> Iterator[Em
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        pid_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a successor may have put its own pid there
+            if pid_file.read_text() == str(process.pid):
+                pid_file.unlink()
         shutil.rmtree(ports_dir, ignore_errors=True)
 
 
@@ -145,15 +147,15 @@ def _end_predecessor(store: Path) -> None:
         return
     if not mine:
         return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            os.kill(pid, 0)
-            if "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text():
-                return
-            time.sleep(0.01)
-        os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(OSError):  # it is gone, which is what we want
+        for number, patience_s in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+            os.kill(pid, number)
+            deadline = time.monotonic() + patience_s
+            while time.monotonic() < deadline:
+                os.kill(pid, 0)
+                if "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text():
+                    return
+                time.sleep(0.01)
 
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None

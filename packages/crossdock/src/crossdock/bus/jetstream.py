@@ -93,7 +93,7 @@ class Bus:
     ) -> None:
         self._out = Link(url, f"{name} publish", credentials=credentials)
         self._in = Link(url, f"{name} consume", credentials=credentials)
-        self._publisher = Publisher(self._out)
+        self._publisher = Publisher(self._out, self._missing)
         self._streams: tuple[Stream, ...] = ()
         self._consumers: tuple[Consumer, ...] = ()
         self._declaring = asyncio.Lock()
@@ -145,8 +145,12 @@ class Bus:
             await self._declare()
 
     async def _declare_again(self, _: object) -> None:
-        """After a reconnect the store may be a new one: make the streams again, in a task."""
-        if self._streams and not self._declaring.locked():
+        """After a reconnect the store may be a new one."""
+        self._missing()
+
+    def _missing(self) -> None:
+        """Make the streams again, in a task; at most once at a time."""
+        if self._streams and not self._tasks and not self._declaring.locked():
             task = asyncio.create_task(self._declare_until_done(), name="declare again")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -158,9 +162,12 @@ class Bus:
                     await self._declare()
                 except UnavailableError as error:
                     log.info("declaring again: %s", error)
-                    await asyncio.sleep(0.5)
+                except ConfigError as error:
+                    log.error("declaring again: %s", error)  # noqa: TRY400 - it tells all there is
+                    return
                 else:
                     return
+                await asyncio.sleep(0.5)
 
     async def _declare(self) -> None:
         for stream in self._streams:
@@ -196,7 +203,7 @@ class Bus:
 
     def lane(self, consumer: Consumer) -> Lane:
         """A reader of a declared consumer."""
-        return Lane(self._in, consumer.stream, consumer.name)
+        return Lane(self._in, consumer.stream, consumer.name, self._missing)
 
     async def oldest(self, stream: str, addresses: str) -> float | None:
         """When the oldest message still held for these addresses was stored, in epoch seconds.

@@ -7,10 +7,11 @@ max_ack_pending bounds what can pile up here.
 """
 
 import asyncio
+import itertools
 import json
 import logging
 import time
-from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,8 @@ GROUP = "runner"
 PULL_BATCH = 100
 PULL_EXPIRES_S = 3.0
 PULLS = 2
+MISSING_S = 0.25
+"""How long to wait before asking again a stream or consumer that is not there."""
 PIN_TTL_S = 8.0
 """A pinned runner that asks for nothing this long has lost the lane."""
 
@@ -55,14 +58,24 @@ class Delivery:
 
 
 class Lane:
-    """One consumer of one stream: `batch`, work, ledger, then `ack`."""
+    """One consumer of one stream: `batch`, work, ledger, then `ack`.
 
-    def __init__(self, link: Link, stream: str, durable: str) -> None:
+    `missing` is called when the server says that stream or consumer are not there.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        stream: str,
+        durable: str,
+        missing: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._missing = missing
         self.stream = stream
         self.durable = durable
         self._link = link
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
-        self._queue: deque[Delivery] = deque()
+        self._queue: dict[int, Delivery] = {}
         self._arrived = asyncio.Event()
         self._inbox = ""
         self._subscription: Subscription | None = None
@@ -138,7 +151,10 @@ class Lane:
                 self._pulls.clear()
             elif status not in {"404", "408"}:
                 log.info("%s: %s %s", self.durable, status, headers.get("Description", ""))
-            if status in {"409", "423"}:
+            if status == "503" or "Deleted" in headers.get("Description", ""):
+                self._missing()
+                await asyncio.sleep(MISSING_S)
+            elif status not in {"404", "408"}:
                 await asyncio.sleep(0.05)  # never spin on a refusal
             await self._ask()
             return
@@ -154,7 +170,9 @@ class Lane:
                 del self._pulls[oldest]
                 await self._ask()
             break
-        self._queue.append(Delivery(headers, msg.data, msg.reply, msg.subject))
+        # a redelivery of what still waits here takes its place: a paused reader piles up nothing
+        delivery = Delivery(headers, msg.data, msg.reply, msg.subject)
+        self._queue[delivery.sequence] = delivery
         self._arrived.set()
 
     async def batch(
@@ -180,11 +198,12 @@ class Lane:
             await asyncio.sleep(age_s)
         out: list[Delivery] = []
         weight = 0
-        while self._queue and len(out) < count:
-            weight += len(self._queue[0].body)
+        for sequence, delivery in list(itertools.islice(self._queue.items(), count)):
+            weight += len(delivery.body)
             if out and weight > size:
                 break
-            out.append(self._queue.popleft())
+            out.append(delivery)
+            del self._queue[sequence]
         return out
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-import nats
+import nats.errors
 from nats.aio.client import Client
 
 from crossdock.errors import AuthError, UnavailableError
@@ -21,6 +21,8 @@ log = logging.getLogger("crossdock.bus")
 
 PING_INTERVAL_S = 5
 MAX_PENDING_PINGS = 2
+CONNECT_S = 5.0
+"""A first connection that takes longer has failed; nats-py itself would try for ever."""
 
 Hook = Callable[[Client], Awaitable[None]]
 
@@ -73,32 +75,46 @@ class Link:
             await self._client.close()
 
     async def _connect(self) -> None:
-        try:
-            client = await nats.connect(
-                self._url,
-                name=self._name,
-                user_credentials=self._credentials,
-                allow_reconnect=True,
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=0.25,
-                connect_timeout=5,
-                ping_interval=PING_INTERVAL_S,
-                max_outstanding_pings=MAX_PENDING_PINGS,
-                pending_size=32 * 1024 * 1024,
-                flush_timeout=5,
-                error_cb=self._failed,
-                closed_cb=self._closed,
-                reconnected_cb=self._reconnected,
-            )
-        except nats.errors.AuthorizationError as error:
-            raise AuthError(f"the bus refuses the credentials of {self._name}") from error
-        except (OSError, TimeoutError, nats.errors.Error) as error:
-            if "authorization" in str(error).lower():
+        client, first, said = Client(), True, ""
+
+        async def failed(error: Exception) -> None:
+            nonlocal said
+            said = f"{type(error).__name__}: {error}"
+            log.info("%s: %s", self._name, said)
+            if first and "authorization" in str(error).lower():
                 raise AuthError(f"the bus refuses the credentials of {self._name}") from error
+
+        async def closed() -> None:
+            if client is self._client and not self._closing:
+                self._gone.set()
+
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await client.connect(
+                    [part.strip() for part in self._url.split(",")],
+                    name=self._name,
+                    user_credentials=self._credentials,
+                    allow_reconnect=True,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.25,  # type: ignore[arg-type]  # it is a sleep
+                    connect_timeout=5,
+                    ping_interval=PING_INTERVAL_S,
+                    max_outstanding_pings=MAX_PENDING_PINGS,
+                    pending_size=32 * 1024 * 1024,
+                    flush_timeout=5,
+                    error_cb=failed,
+                    closed_cb=closed,
+                    reconnected_cb=self._reconnected,
+                )
+        except (OSError, nats.errors.Error, AuthError) as error:
+            with contextlib.suppress(AssertionError):  # what was never opened
+                await client.close()
+            if isinstance(error, AuthError):
+                raise
             raise UnavailableError(
-                f"no bus at {_without_secret(self._url)}: {type(error).__name__}: {error}",
-                outcome="not_sent",
+                f"no bus at {_without_secret(self._url)}: {said or error}", outcome="not_sent"
             ) from error
+        first = False
         self._client = client
         for hook in self.on_fresh:
             await hook(client)
@@ -111,7 +127,7 @@ class Link:
             while not self._closing:
                 try:
                     await self._connect()
-                except (UnavailableError, AuthError) as error:
+                except (UnavailableError, AuthError, nats.errors.Error, OSError) as error:
                     log.warning("%s: %s; trying again in %.1f s", self._name, error, delay)
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, 5.0)
@@ -119,13 +135,6 @@ class Link:
                     self.replacements += 1
                     log.warning("%s: the client had closed for good and was replaced", self._name)
                     break
-
-    async def _failed(self, error: Exception) -> None:
-        log.info("%s: %s: %s", self._name, type(error).__name__, error)
-
-    async def _closed(self) -> None:
-        if not self._closing:
-            self._gone.set()
 
     async def _reconnected(self) -> None:
         self.reconnects += 1
@@ -135,7 +144,5 @@ class Link:
 
 
 def _without_secret(url: str) -> str:
-    return ",".join(
-        part.partition("://")[0] + "://" + part.rpartition("@")[2].rpartition("://")[2]
-        for part in url.split(",")
-    )
+    parts = (part.strip().rpartition("://") for part in url.split(","))
+    return ",".join(scheme + mark + rest.rpartition("@")[2] for scheme, mark, rest in parts)

@@ -9,7 +9,7 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import nats.errors
@@ -48,7 +48,8 @@ class Outgoing:
     @property
     def size(self) -> int:
         """Bytes that count against the server's max_payload: body, headers and their framing."""
-        return len(self.body) + sum(len(k) + len(v) + 4 for k, v in self.headers.items()) + 96
+        headers = sum(len(name) + len(value) + 4 for name, value in self.headers.items())
+        return len(self.body) + headers + len(self.id) + 64
 
 
 @dataclass(slots=True)
@@ -60,10 +61,11 @@ class _Pending:
 
 
 class Publisher:
-    """Give it a Link; `publish` many at once."""
+    """Give it a Link; `publish` many at once. `missing` is called when no stream listens."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, missing: Callable[[], None] = lambda: None) -> None:
         self._link = link
+        self._missing = missing
         self._pending: dict[str, _Pending] = {}
         self._room: deque[asyncio.Future[None]] = deque()
         self._count = 0
@@ -146,7 +148,8 @@ class Publisher:
         if pending is None:
             return
         if msg.headers and msg.headers.get("Status") == "503":
-            return  # no stream listens there (yet): after a loss it is declared again
+            self._missing()  # no stream listens there (yet); it is sent again when declared
+            return
         answer = json.loads(msg.data)
         error = answer.get("error")
         if error is None:
