@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from crossdock_runner.demo import Driver, Judgement, Site, drive
+from crossdock_runner.demo import Driver, Judgement, Site, finish
 
 KILLS = int(os.environ.get("CROSSDOCK_KILLS", "20"))
-ORDERS = int(os.environ.get("CROSSDOCK_KILL_ORDERS", "200"))
+ORDERS = int(os.environ.get("CROSSDOCK_KILL_ORDERS", "400"))
 
 
 @pytest.mark.timeout(600)
@@ -26,13 +26,16 @@ async def test_kill_and_restart_loses_and_doubles_nothing(tmp_path: Path) -> Non
         site.start_sandboxes()
         site.start_runner()
         await site.ready()
-        selling = asyncio.create_task(drive(site, ORDERS, seed=seed, stalled_s=90))
+        driver = Driver(site)
         for _ in range(KILLS):
-            await asyncio.sleep(chance.uniform(0.3, 3.0))
+            await driver.sell(ORDERS // KILLS, seed=chance.randrange(1_000_000))
+            await asyncio.sleep(chance.uniform(0.05, 2.0))
+            await driver.ship(seed=seed)
+            await asyncio.sleep(chance.uniform(0.0, 0.5))
             site.kill_runner()
             site.start_runner()
             await site.ready()
-        judgement, seconds = await selling
+        judgement, seconds = await finish(site, ORDERS, seed=seed, stalled_s=90)
         await asyncio.sleep(3)  # late doubles would come now
         judgement = await Driver(site).look()
     finally:

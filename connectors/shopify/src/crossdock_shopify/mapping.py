@@ -75,9 +75,20 @@ def translate(raw: Raw) -> Iterator[Event[Entity]]:
     if reader is None:
         raise Ignore(_why_ignored(raw.topic))
     try:
-        yield reader(Obj(raw.topic, raw.body))
+        yield reader(Obj(raw.topic, _unwrapped(raw)))
     except ValidationError as error:  # a fault that no reader foresaw is still the sender's
         raise contract_error(raw.topic, error) from None
+
+
+def _unwrapped(raw: Raw) -> object:
+    """The body; of a sample as Shopify publishes them for a topic, the part that is the body.
+
+    Its topic index wraps each sample as `{"name": "orders/create", …, "response": {…}}`.
+    """
+    body = raw.body
+    if isinstance(body, dict) and body.get("name") == raw.topic and "response" in body:
+        return body["response"]
+    return body
 
 
 def _why_ignored(topic: str) -> str:

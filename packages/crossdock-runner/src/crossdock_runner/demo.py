@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,9 +36,11 @@ SHIP_EVERY_S = 0.5
 class Site:
     """A demo deployment in a folder: its sandboxes, its runner, and how to reach them."""
 
-    def __init__(self, folder: Path, *, log_level: str = "-v") -> None:
+    def __init__(
+        self, folder: Path, *, adjust: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> None:
         self.folder = folder
-        self.log_level = log_level
+        self.adjust = adjust
         self.file = folder / "deployment.yaml"
         self.boxes: dict[str, str] = {}
         self.gateway = ""
@@ -66,15 +68,15 @@ class Site:
             port = free.getsockname()[1]
         self.gateway = f"http://127.0.0.1:{port}"
         web, erp = ready["shopify"]["connection"], ready["odoo"]["connection"]
-        self.file.write_text(yaml.safe_dump(_deployment(web, erp, port), sort_keys=False))
+        deployment = _deployment(web, erp, port)
+        self.adjust(deployment)
+        self.file.write_text(yaml.safe_dump(deployment, sort_keys=False))
         self.file.chmod(0o600)
 
     def start_runner(self) -> None:
         """Start (or start again) `crossdock run` on this site's state."""
         log = (self.folder / "runner.log").open("ab")
-        command = [sys.executable, "-m", "crossdock_runner.cli", "run", str(self.file)]
-        if self.log_level:
-            command.append(self.log_level)
+        command = [sys.executable, "-m", "crossdock_runner.cli", "run", str(self.file), "-v"]
         self.runner = subprocess.Popen(  # noqa: S603 - ourselves
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
@@ -234,6 +236,11 @@ class Driver:
             answer = await erp.post("/_sandbox/ship", json={"two_parcels": 0.2, "seed": seed})
         return int(answer.json()["shipped"])
 
+    async def trouble(self, box: str, **fault: object) -> None:
+        """Let a vendor misbehave: see the sandbox's `/_sandbox/faults`."""
+        async with self._http(box) as http:
+            await http.post("/_sandbox/faults", json=fault)
+
     async def look(self) -> Judgement:
         """The present judgement. While the runner is down its own account is left out."""
         async with self._http("shopify") as shop, self._http("odoo") as erp:
@@ -250,11 +257,18 @@ class Driver:
 
 
 async def drive(
-    site: Site, orders: int, *, seed: int, on_look: Any = None, stalled_s: float = STALLED_S
+    site: Site, orders: int, *, seed: int, on_look: Any = None
 ) -> tuple[Judgement, float]:
     """Sell, ship until all is done, and judge; the seconds are counted to the last arrival."""
+    await Driver(site).sell(orders, seed=seed)
+    return await finish(site, orders, seed=seed, on_look=on_look)
+
+
+async def finish(
+    site: Site, orders: int, *, seed: int, on_look: Any = None, stalled_s: float = STALLED_S
+) -> tuple[Judgement, float]:
+    """Ship until all that was sold has arrived everywhere, or nothing moves any more."""
     driver = Driver(site)
-    await driver.sell(orders, seed=seed)
     started = time.monotonic()
     last_progress = started
     last_mark: tuple[int, ...] = ()

@@ -24,6 +24,7 @@ class Breaker:
         self.opened = 0
         self.until = 0.0
         self.reason = ""
+        self.recovered = False
 
     @property
     def probing(self) -> bool:
@@ -32,9 +33,15 @@ class Breaker:
 
     def succeeded(self) -> None:
         """The vendor answered; whatever it said, it is there."""
+        self.recovered = self.recovered or self.opened > 0
         self.failures = self.opened = 0
         self.until = 0.0
         self.reason = ""
+
+    def take_recovered(self) -> bool:
+        """Whether it closed again since this was last asked: what waits need wait no longer."""
+        recovered, self.recovered = self.recovered, False
+        return recovered
 
     def failed(self, error: BaseException) -> None:
         """Count a failure; only those of the connection itself matter."""

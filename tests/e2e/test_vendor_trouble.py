@@ -1,0 +1,90 @@
+"""Vendors that are down, slow, or answer after we gave up: everything waits and arrives once."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from crossdock.http import Http
+from crossdock_runner.demo import Driver, Site, finish
+
+
+def impatient(deployment: dict[str, Any]) -> None:
+    """The ERP is given one second, so that a slow answer comes after we gave up."""
+    deployment["connections"]["erp"]["timeout_s"] = 1
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    site = Site(tmp_path, adjust=impatient)
+    try:
+        site.start_sandboxes()
+        site.start_runner()
+        await site.ready()
+        yield site
+    finally:
+        site.stop()
+
+
+async def archive(site: Site, sku: str) -> None:
+    """As a colleague would, in the ERP's own interface."""
+    erp = yaml.safe_load(site.file.read_text())["connections"]["erp"]
+    headers = {"authorization": f"bearer {erp['api_key']}"}
+    async with Http(name="erp", base_url=erp["url"], headers=headers) as http:
+        where = {"domain": [["default_code", "=", sku]], "fields": ["id"]}
+        found = (await http.post("/json/2/product.product/search_read", json=where)).json()
+        change = {"ids": [found[0]["id"]], "vals": {"active": False}}
+        await http.post("/json/2/product.product/write", json=change)
+
+
+TROUBLES = {
+    "erp down": ("odoo", {"kind": "down", "count": 25}),
+    "erp commits, then cuts the line": ("odoo", {"kind": "lost_answer", "count": 15}),
+    "erp answers after we gave up": (
+        "odoo",
+        {"kind": "slow", "count": 6, "seconds": 2.0, "match": "sale.order/load"},
+    ),
+    "erp confirms late": (
+        "odoo",
+        {"kind": "slow", "count": 6, "seconds": 2.0, "match": "sale.order/action_confirm"},
+    ),
+    "erp cannot serialize": ("odoo", {"kind": "serialization_failure", "count": 20}),
+    "shop ships, then cuts the line": (
+        "shopify",
+        {"kind": "lost_answer", "count": 8, "match": "fulfillmentCreate"},
+    ),
+    "shop down": ("shopify", {"kind": "down", "count": 12}),
+    "shop throttles": ("shopify", {"kind": "throttle", "count": 10}),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_everything_waits_and_arrives_once(site: Site, trouble: str) -> None:
+    box, fault = TROUBLES[trouble]
+    driver = Driver(site)
+    await driver.trouble(box, **fault)
+    await driver.sell(12, seed=7)
+    judgement, _ = await finish(site, 12, seed=7)
+    assert judgement.complete, judgement
+    assert judgement.orders_in_erp == 12
+    assert judgement.exceptions == judgement.dead_letters == 0, judgement
+
+
+async def test_a_rejected_order_goes_to_the_desk_and_harms_nobody(site: Site) -> None:
+    """One article that the ERP does not know: its orders wait for a person, the others go on."""
+    driver = Driver(site)
+    await archive(site, "TOTE")
+    await driver.sell(20, seed=3)
+    for _ in itertools.repeat(None, 120):
+        await driver.ship(seed=3)
+        seen = await driver.look()
+        if seen.quiet and seen.exceptions and seen.lost == seen.exceptions:
+            break
+        await asyncio.sleep(0.25)
+    assert 0 < seen.lost == seen.exceptions < 20, seen
+    assert seen.duplicates_in_erp == seen.dead_letters == 0
+    assert seen.orders_in_erp == 20 - seen.exceptions
+    assert seen.account_difference == 0
