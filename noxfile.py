@@ -4,6 +4,7 @@ Sessions share the environment that uv made, so a warm run costs no installing.
 """
 
 import json
+import os
 from pathlib import Path
 
 import nox
@@ -51,6 +52,28 @@ def kills(session: nox.Session) -> None:
         "1800",
         *session.posargs,
         env={"CROSSDOCK_KILLS": "20", "CROSSDOCK_KILL_ORDERS": "1000"},
+    )
+
+
+@nox.session
+def live_odoo(session: nox.Session) -> None:
+    """The Odoo connector against a real server (connectors/odoo/README.md); prints rates."""
+    names = [f"CROSSDOCK_TEST_ODOO_{name}" for name in ("URL", "DB", "LOGIN", "KEY")]
+    missing = [name for name in names if not os.environ.get(name)]
+    if missing:
+        session.error(
+            f"set {', '.join(missing)}: the address of a test server such as "
+            "http://127.0.0.1:8069, its database, a user's login and that user's API key. "
+            "Never a production database: records are created and stay"
+        )
+    session.run(
+        "pytest",
+        "connectors/odoo/tests/live",
+        "-o",
+        "python_files=live_*.py",
+        "--timeout",
+        "900",
+        *session.posargs,
     )
 
 

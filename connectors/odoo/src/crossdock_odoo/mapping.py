@@ -165,8 +165,11 @@ def _quantity(value: Any, pointer: str) -> Decimal:
         raise _bad(pointer, "a number", value)
     try:
         exact = Decimal(repr(value)).quantize(_PLACES)
+        plain_number = exact.is_finite()  # NaN quantizes to NaN
     except InvalidOperation:
-        raise _bad(pointer, "a finite number of at most 18 digits", value) from None
+        plain_number = False
+    if not plain_number:
+        raise _bad(pointer, "a finite number of at most 18 digits", value)
     return plain(exact)
 
 

@@ -9,7 +9,7 @@ the transaction that wrote, so each window reaches back by `overlap_s` (recordin
 
 import json
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -85,6 +85,8 @@ class Poller:
         async for raw in self._shipments(cursor, _shift(start, -self.rpc.config.overlap_s), until):
             cursor = Cursor.parse(raw.cursor)
             yield raw
+        # Also when nothing was shipped: the next poll is to start here, not at its own present.
+        cursor = replace(cursor, shipments=until)
         since = None if cursor.stock is None else _shift(cursor.stock, -self.rpc.config.overlap_s)
         async for raw in self._stock(cursor, since, until):
             yield raw

@@ -201,7 +201,18 @@ class Rpc:
         if answer.status < 400:
             return answer.json()
         fault = _fault(_json_or_none(answer))
+        if fault is None and answer.status == 404:
+            raise self._no_database(what)
         raise error_for(answer, what) if fault is None else error_of(fault, what)
+
+    def _no_database(self, what: str) -> crossdock.AuthError:
+        """19 answers a page for a database it does not serve; before, PostgreSQL says so."""
+        database = self.config.database
+        return crossdock.AuthError(
+            f"{what}: there is no database {database!r}. Write the name of an existing one in "
+            "`database` (Odoo matches it with its db_filter)",
+            parts={"database": database},
+        )
 
     async def _jsonrpc(
         self, model: str, method: str, ids: Sequence[int] | None, arguments: dict[str, Any]
@@ -251,6 +262,9 @@ class Rpc:
             error = told["error"]
             data = error.get("data") if isinstance(error, dict) else None
             fault = _fault(data) or Fault(name="odoo.error", message="an error without a name")
+            missing = f'database "{self.config.database}" does not exist'
+            if fault.short == "OperationalError" and missing in fault.message:
+                raise self._no_database(what)
             raise error_of(fault, what)
         return told.get("result")  # a method that returns None leaves the key out
 
