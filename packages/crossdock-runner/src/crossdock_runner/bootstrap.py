@@ -152,8 +152,8 @@ async def assemble(deployment: Deployment) -> AsyncIterator[Line]:
 def _poll(
     intake: Intake, deployment: Deployment, name: str, port: Polls
 ) -> Callable[[], Awaitable[None]]:
-    connector = deployment.connections[name].connector
-    return lambda: intake.poll(name, connector, port)
+    every_s = deployment.connections[name].poll_every_s
+    return lambda: intake.poll(name, port, every_s=every_s)
 
 
 def _stages(

@@ -130,7 +130,7 @@ def _deployment(web: Mapping[str, Any], erp: Mapping[str, Any], port: int) -> di
         "bus": {"url": "embedded"},
         "ledger": {"url": "sqlite:///var/ledger.db"},
         "gateway": {"port": port},
-        "connections": {"web": dict(web), "erp": dict(erp)},
+        "connections": {"web": dict(web), "erp": {**erp, "poll_every_s": 1}},
         "domains": {
             "orders": {"capture": ["web"], "execute": "erp"},
             "inventory": {"owner": "erp", "publish_to": ["web"]},

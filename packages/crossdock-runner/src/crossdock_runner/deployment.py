@@ -100,6 +100,15 @@ class ConnectionSetup:
     name: str
     connector: Connector
     config: Config
+    poll_every_s: float
+    """How long to pause between two polls."""
+
+
+class _Common(_Part):
+    """The keys of every connection, whatever its connector."""
+
+    connector: str
+    poll_every_s: float | None = Field(default=None, ge=0.2, le=86_400)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,13 +252,21 @@ def _connections(value: Any, document: Document, faults: list[Fault]) -> dict[st
             at: yamltext.Path = (*path, "connector")
             faults.append(Fault(at, str(error), document.mark(at)))
             continue
-        settings = {key: item for key, item in body.items() if key != "connector"}
+        common = {key: item for key, item in body.items() if key in _Common.model_fields}
+        settings = {key: item for key, item in body.items() if key not in common}
+        every_s = connector.poll_every_s
+        try:
+            every_s = _Common.model_validate(common).poll_every_s or every_s
+        except ValidationError as error:
+            faults += [_fault(item, path, document, _Common) for item in error.errors()]
         try:
             config = connector.config.model_validate(settings)
         except ValidationError as error:
             faults += [_fault(item, path, document, connector.config) for item in error.errors()]
             continue
-        setups[name] = ConnectionSetup(name=name, connector=connector, config=config)
+        setups[name] = ConnectionSetup(
+            name=name, connector=connector, config=config, poll_every_s=every_s
+        )
     return setups
 
 

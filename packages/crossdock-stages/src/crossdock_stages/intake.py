@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crossdock.bus import Outgoing
-from crossdock.connector import Connector, Polls, Request, Webhooks
+from crossdock.connector import Polls, Request, Webhooks
 from crossdock.errors import (
     AuthError,
     ContractError,
@@ -36,6 +36,8 @@ log = logging.getLogger("crossdock.intake")
 RELAY_QUEUE = 5_000
 RELAY_BATCH = 200
 POLL_BATCH = 200
+KEEP_KEY = 190
+"""With the connection before it, a key must fit the ledger's column of 255."""
 KEEP_HEADERS_BYTES = 8 * 1024
 
 
@@ -130,14 +132,14 @@ class Intake:
         """Return when all that was accepted has been handed to the bus or left to the sweeper."""
         await self._relay.join()
 
-    async def poll(self, connection: str, connector: Connector, port: Polls) -> None:
+    async def poll(self, connection: str, port: Polls, *, every_s: float) -> None:
         """Ask one vendor for news, for ever, resuming where the ledger says we were."""
         failures = 0
         while True:
             try:
                 await self._poll_once(connection, port)
                 failures = 0
-                await asyncio.sleep(connector.poll_every_s)
+                await asyncio.sleep(every_s)
             except RateLimitedError as error:
                 await asyncio.sleep(error.retry_after_s)
             except TransientError as error:
@@ -196,7 +198,7 @@ def _row(connection: str, raw: Raw, road: str) -> Landed:
         id=landing.new_id(now),
         connection=connection,
         topic=raw.topic[:128],
-        entity_key=raw.key[:255],
+        entity_key=raw.key[:KEEP_KEY],
         delivery_id=delivery_id,
         road=road,
         headers=_bounded(raw.headers),
