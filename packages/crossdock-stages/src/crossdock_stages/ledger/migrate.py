@@ -1,6 +1,7 @@
 """Bringing a ledger's schema up to date. Alembic is imported only when there is something to do."""
 
 import sqlalchemy as sa
+from crossdock.errors import ConfigError
 from sqlalchemy.engine import Connection
 
 HEAD = "0001"
@@ -8,9 +9,18 @@ HEAD = "0001"
 
 
 def upgrade(connection: Connection) -> None:
-    """Run the missing migrations inside the caller's transaction."""
-    if _current(connection) == HEAD:
+    """Run the missing migrations inside the caller's transaction.
+
+    ConfigError: the ledger was written by a newer Crossdock than this.
+    """
+    current = _current(connection)
+    if current == HEAD:
         return
+    if current is not None and current > HEAD:
+        raise ConfigError(
+            f"the ledger has revision {current}, this Crossdock knows {HEAD}: "
+            "install the newer Crossdock that wrote it"
+        )
     from alembic import command
     from alembic.config import Config
 

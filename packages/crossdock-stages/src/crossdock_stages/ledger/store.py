@@ -10,9 +10,9 @@ import logging
 import queue
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -29,6 +29,8 @@ log = logging.getLogger("crossdock.ledger")
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
+COLLISIONS = frozenset({"23505", "40001", "40P01"})
+"""PostgreSQL's words for: unique violation, serialisation failure, deadlock."""
 GROUP_LIMIT = 64
 """At most so many transactions share one commit."""
 
@@ -57,7 +59,9 @@ async def open_ledger(url: str) -> AsyncIterator[Ledger]:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise ConfigError(f"ledger url {url!r} is no database URL") from error
+        raise ConfigError(
+            "the ledger's url is no database URL: write sqlite:///var/ledger.db or postgresql://…"
+        ) from error
     if parsed.drivername == "sqlite":
         ledger = SqliteLedger(url)
         try:
@@ -99,14 +103,17 @@ class SqliteLedger:
             self._threads.append(thread)
 
     def _open(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unavailable(error) from error
         engine = sa.create_engine(
             f"sqlite:///{self._path}",
             poolclass=sa.pool.QueuePool,
             connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
         )
         event.listen(engine, "connect", _sqlite_settings)
-        event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "begin", _begin)
         self._engine = engine
         try:
             with engine.begin() as connection:
@@ -155,8 +162,12 @@ class SqliteLedger:
             self._commit_group(group)
 
     def _commit_group(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
-        """Each in its own savepoint, all in one commit; nobody is answered before it."""
+        """Each in its own savepoint, all in one commit; nobody is answered before it.
+
+        Whoever no longer waits when its turn comes is left out; from then on it cannot leave.
+        """
         assert self._engine is not None
+        group = [job for job in group if job[1].set_running_or_notify_cancel()]
         answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             with self._engine.begin() as connection:
@@ -170,7 +181,7 @@ class SqliteLedger:
                         answers.append((future, None, _unavailable(error)))
                     except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
                         answers.append((future, None, error))
-        except SQLAlchemyError as error:
+        except Exception as error:  # noqa: BLE001 - this thread must outlive every fault
             fault = _unavailable(error)
             for _, future in group:
                 future.set_exception(fault)
@@ -185,10 +196,10 @@ class SqliteLedger:
         assert self._engine is not None
         while (job := self._reads.get()) is not None:
             work, future = job
+            if not future.set_running_or_notify_cancel():
+                continue
             try:
-                with self._engine.connect().execution_options(
-                    isolation_level="AUTOCOMMIT"
-                ) as connection:
+                with self._engine.connect().execution_options(**_READS) as connection:
                     value = work(connection)
             except SQLAlchemyError as error:
                 future.set_exception(_unavailable(error))
@@ -206,20 +217,24 @@ class PostgresLedger:
         self._engine = engine
 
     async def write(self, work: Work[T]) -> T:
-        """See `Ledger.write`."""
-        try:
-            async with self._engine.begin() as connection:
-                return await connection.run_sync(work)
-        except (SQLAlchemyError, OSError) as error:
-            raise _unavailable(error) from error
+        """See `Ledger.write`. Of two runners that collide, the later one is run again."""
+        for last in (False, False, True):
+            try:
+                with _faults():
+                    async with self._engine.begin() as connection:
+                        return await connection.run_sync(work)
+            except UnavailableError as error:
+                if last or error.parts.get("sqlstate") not in COLLISIONS:
+                    raise
+        raise AssertionError
 
     async def read(self, work: Work[T]) -> T:
         """See `Ledger.read`."""
-        try:
+        with _faults():
             async with self._engine.connect() as connection:
+                options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+                await connection.execution_options(**options)
                 return await connection.run_sync(work)
-        except (SQLAlchemyError, OSError) as error:
-            raise _unavailable(error) from error
 
 
 @asynccontextmanager
@@ -254,8 +269,13 @@ def _sqlite_settings(connection: Any, _: object) -> None:
     raw.execute("PRAGMA cache_size=-65536")
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+_READS = {"crossdock_reads": True}
+
+
+def _begin(connection: Connection) -> None:
+    """A writer takes the lock at once; a reader takes none and sees one snapshot."""
+    reads = connection.get_execution_options().get("crossdock_reads")
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _is_fatal(error: DBAPIError) -> bool:
@@ -264,6 +284,25 @@ def _is_fatal(error: DBAPIError) -> bool:
     return any(word in text for word in ("disk", "full", "i/o", "locked", "readonly", "malformed"))
 
 
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Say in our words what PostgreSQL, its driver or the network said."""
+    import asyncpg
+
+    try:
+        yield
+    except (
+        SQLAlchemyError,
+        OSError,
+        asyncpg.PostgresError,  # from connecting, which SQLAlchemy does not translate
+        asyncpg.InterfaceError,
+    ) as error:
+        raise _unavailable(error) from error
+
+
 def _unavailable(error: Exception) -> UnavailableError:
     original = getattr(error, "orig", None) or error
-    return UnavailableError(f"the ledger failed: {original}", outcome="failed")
+    state = getattr(original, "sqlstate", None)
+    return UnavailableError(
+        f"the ledger failed: {original}", outcome="failed", parts={"sqlstate": state}
+    )

@@ -12,8 +12,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
+from sqlalchemy.engine import Dialect
 
 metadata = MetaData(
     naming_convention={
@@ -23,12 +25,32 @@ metadata = MetaData(
     }
 )
 
+
+class _Words(TypeDecorator[str]):
+    """What somebody else may have written: cut to fit, without what no database can store."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """A NUL or a lone surrogate becomes U+FFFD."""
+        if value is None:
+            return None
+        clean = value.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+        return clean[: getattr(self.impl_instance, "length", None)]
+
+
+class _LongWords(_Words):
+    impl = Text
+    cache_ok = True
+
+
 landing = Table(
     "landing",
     metadata,
     Column("id", String(64), primary_key=True),
     Column("connection", String(64), nullable=False),
-    Column("topic", String(128), nullable=False),
+    Column("topic", _Words(128), nullable=False),
     Column("entity_key", String(255), nullable=False),
     Column("delivery_id", String(255), nullable=False),
     Column("road", String(16), nullable=False, doc="webhook or poll"),
@@ -40,7 +62,7 @@ landing = Table(
     Column("publishes", Integer, nullable=False, server_default="1"),
     Column("state", String(16), nullable=False, doc="landed, translated, ignored or dead"),
     Column("events", Text, nullable=False, server_default="[]", doc="ids of what it said"),
-    Column("reason", Text, nullable=False, server_default=""),
+    Column("reason", _LongWords, nullable=False, server_default=""),
     Column("settled", Boolean, nullable=False, doc="nothing more can be lost of it"),
     UniqueConstraint("connection", "delivery_id"),
     Index("ix_landing_unsettled", "settled", "published_at"),
@@ -58,7 +80,7 @@ inbox = Table(
     Column("revision", String(64), nullable=False),
     Column("landing_id", String(64), nullable=False),
     Column("outcome", String(16), nullable=False, doc="applied or ignored"),
-    Column("reason", Text, nullable=False, server_default=""),
+    Column("reason", _LongWords, nullable=False, server_default=""),
     Column("at", Float, nullable=False),
     Index("ix_inbox_entity", "entity_id"),
     Index("ix_inbox_key", "entity_key"),
@@ -74,7 +96,7 @@ entities = Table(
     Column("revision", String(64), nullable=False),
     Column("digest", String(64), nullable=False, doc="of what matters to the targets"),
     Column("state", String(32), nullable=False, server_default=""),
-    Column("label", String(255), nullable=False, server_default="", doc="what people call it"),
+    Column("label", _Words(255), nullable=False, server_default="", doc="what people call it"),
     Column("updated_at", Float, nullable=False),
     Index("ix_entities_label", "label"),
 )
@@ -125,7 +147,7 @@ effects = Table(
     Column("receipt_at", Float),
     Column("native_id", String(255)),
     Column("changed", Boolean),
-    Column("note", Text, nullable=False, server_default=""),
+    Column("note", _LongWords, nullable=False, server_default=""),
     Index("ix_effects_entity", "entity_id"),
 )
 
@@ -144,8 +166,8 @@ waiting = Table(
     Column("attempts", Integer, nullable=False),
     Column("first_at", Float, nullable=False),
     Column("next_at", Float, nullable=False),
-    Column("code", String(32), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("code", _Words(32), nullable=False),
+    Column("reason", _LongWords, nullable=False),
     UniqueConstraint("stage", "message_id"),
     Index("ix_waiting_due", "next_at"),
     Index("ix_waiting_key", "stage", "entity_key", "place"),
@@ -156,14 +178,14 @@ exceptions = Table(
     "exceptions",
     metadata,
     Column("id", String(64), primary_key=True),
-    Column("code", String(64), nullable=False),
+    Column("code", _Words(64), nullable=False),
     Column("severity", String(16), nullable=False),
     Column("stage", String(16), nullable=False),
     Column("connection", String(64), nullable=False),
     Column("entity_id", String(64), nullable=False),
     Column("message_id", String(64), nullable=False),
-    Column("message", Text, nullable=False),
-    Column("suggestion", Text, nullable=False),
+    Column("message", _LongWords, nullable=False),
+    Column("suggestion", _LongWords, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("state", String(16), nullable=False, doc="open or resolved"),
@@ -180,11 +202,11 @@ dead_letters = Table(
     Column("id", String(64), primary_key=True),
     Column("stage", String(16), nullable=False),
     Column("connection", String(64), nullable=False),
-    Column("topic", String(128), nullable=False),
+    Column("topic", _Words(128), nullable=False),
     Column("entity_key", String(255), nullable=False),
     Column("message_id", String(64), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("pointer", Text, nullable=False, server_default=""),
+    Column("reason", _LongWords, nullable=False),
+    Column("pointer", _LongWords, nullable=False, server_default=""),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("state", String(16), nullable=False, doc="open or resolved"),

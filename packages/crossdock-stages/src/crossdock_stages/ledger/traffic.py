@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from crossdock.bus import Outgoing
@@ -12,6 +12,8 @@ from sqlalchemy.engine import Connection
 
 from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import effects, inbox, outbox, waiting
+
+CLAIM = "ce-dataref"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +47,13 @@ def add_seen(tx: Connection, rows: Sequence[Seen]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class ToSend:
-    """One message of the outbox; `connection` is the target, empty for an event."""
+    """One message of the outbox; `connection` is the target, empty for an event.
+
+    `body` is what the outbox keeps of a message that is too large to travel with it.
+    """
 
     message: Outgoing
+    body: bytes = b""
     connection: str
     type: str
     entity_id: str
@@ -69,7 +75,7 @@ def add_outgoing(tx: Connection, rows: Sequence[ToSend], now: float) -> None:
                     "entity_key": row.entity_key,
                     "address": row.message.address,
                     "headers": json.dumps(dict(row.message.headers)),
-                    "body": row.message.body,
+                    "body": row.message.body or row.body,
                     "cause": row.cause,
                     "created_at": now,
                     "published_at": now,
@@ -118,12 +124,7 @@ def unanswered(tx: Connection, *, before: float, limit: int = 500) -> list[Unans
     return [
         Unanswered(
             ToSend(
-                message=Outgoing(
-                    address=row.address,
-                    body=bytes(row.body),
-                    headers=json.loads(row.headers),
-                    id=row.id,
-                ),
+                message=_message(row),
                 connection=row.connection,
                 type=row.type,
                 entity_id=row.entity_id,
@@ -135,6 +136,12 @@ def unanswered(tx: Connection, *, before: float, limit: int = 500) -> list[Unans
         )
         for row in found
     ]
+
+
+def _message(row: Any) -> Outgoing:
+    headers = json.loads(row.headers)
+    body = b"" if CLAIM in headers else bytes(row.body)
+    return Outgoing(address=row.address, body=body, headers=headers, id=row.id)
 
 
 def resent(tx: Connection, ids: Sequence[str], now: float) -> None:
