@@ -13,8 +13,9 @@ import uvicorn
 from crossdock.bus import Bus, embedded_server
 from crossdock.connector import Applies, Context, Polls, Webhooks
 from crossdock.sockets import listen
+from crossdock_stages.calls import Target
 from crossdock_stages.decide import Decide
-from crossdock_stages.deliver import Deliver, Target
+from crossdock_stages.deliver import Deliver
 from crossdock_stages.harness import House, Stage, Worker
 from crossdock_stages.intake import Intake
 from crossdock_stages.ledger import open_ledger

@@ -10,19 +10,18 @@ command of the same entity at the same target; the ledger's sequence decides, no
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crossdock.bus import Outgoing
 from crossdock.canonical import Entity, Order, Ref
-from crossdock.connector import Applies
 from crossdock.errors import AuthError, ContractError, TransientError
 from crossdock.events import COMMAND_TYPES, Command, Envelope, Receipt, now_text
 from crossdock.identity import digest, event_id
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import recovery
-from crossdock_stages.breaker import Breaker
+from crossdock_stages.calls import Target
 from crossdock_stages.harness import House, Item
 from crossdock_stages.ledger import desk, things, traffic
 from crossdock_stages.ledger.desk import Waiter
@@ -30,19 +29,6 @@ from crossdock_stages.ledger.things import CrossReference
 from crossdock_stages.ledger.traffic import Intent, Standing, ToSend
 from crossdock_stages.recovery import Trouble
 from crossdock_stages.topology import Topology
-
-
-@dataclass
-class Target:
-    """One connection that commands are delivered to, shared by its lanes."""
-
-    name: str
-    port: Applies
-    concurrency: int = 8
-    breaker: Breaker = field(default_factory=Breaker)
-
-    def __post_init__(self) -> None:
-        self.slots = asyncio.Semaphore(self.concurrency)
 
 
 @dataclass(frozen=True)
@@ -64,8 +50,8 @@ class Deliver:
 
     @property
     def batch(self) -> int:
-        """Few at a time, so that one slow call holds up little; one while probing."""
-        return 1 if self.target.breaker.probing else 4 * self.target.concurrency
+        """See `Target.batch`."""
+        return self.target.batch
 
     async def ready(self) -> None:
         """Wait while the connection's breaker is open."""
@@ -132,8 +118,7 @@ class Deliver:
 
         async def work(group: Sequence[Item]) -> None:
             for position, item in enumerate(group):
-                async with self.target.slots:
-                    answer = await self._carry_out(item, look)
+                answer = await self._carry_out(item, look)
                 if isinstance(answer, Receipt):
                     receipts[item.id] = answer
                     continue
@@ -150,21 +135,16 @@ class Deliver:
         return receipts, troubles
 
     async def _carry_out(self, item: Item, look: _Look) -> Receipt | Exception:
-        breaker = self.target.breaker
-        attempts = look.standings[item.id].attempts
         try:
-            command = _command(item, attempts + 1, look.native_ids)
-            receipt = await self.target.port.find(command) if attempts else None
-            if receipt is None:
-                receipt = await self.target.port.apply(command)
-            else:
-                self.house.meters.add("deliver.found")
-        except Exception as error:  # noqa: BLE001 - recovery.judge sorts every kind
-            breaker.failed(error)
-            self.house.meters.add(f"deliver.{type(error).__name__}")
+            command = _command(item, look.standings[item.id].attempts + 1, look.native_ids)
+        except ContractError as error:
             return error
-        breaker.succeeded()
-        return receipt
+        answer, found = await self.target.carry_out(command)
+        if found:
+            self.house.meters.add("deliver.found")
+        if not isinstance(answer, Receipt):
+            self.house.meters.add(f"deliver.{type(answer).__name__}")
+        return answer
 
     async def _close(
         self,
@@ -185,6 +165,7 @@ class Deliver:
             refs += _pairs(item, receipt, self.target.name)
             if item.envelope.name == "order.create" and receipt.native_id:
                 events.append(self._submitted(item, receipt.native_id))
+        recovered = self.target.breaker.take_recovered()
         auth = next((t.error for t in troubles if isinstance(t.error, AuthError)), None)
 
         def work(tx: Connection) -> None:
@@ -196,6 +177,8 @@ class Deliver:
             traffic.close_outgoing(tx, ended.desk, "exception", now)
             traffic.close_outgoing(tx, ended.dead, "dead", now)
             desk.release(tx, self._stage, [*receipts, *(item.id for item in settled)])
+            if recovered:
+                desk.hurry(tx, self._stage, now)
             if auth is not None:
                 desk.open_exceptions(tx, [_locked_out(self.target.name, auth)], now)
 

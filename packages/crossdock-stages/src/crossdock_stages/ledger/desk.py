@@ -103,6 +103,19 @@ def release(tx: Connection, stage: str, message_ids: Sequence[str]) -> None:
         )
 
 
+def hurry(tx: Connection, stage: str, now: float) -> None:
+    """The target is back: what waited for it at this stage is due now."""
+    tx.execute(
+        waiting.update()
+        .where(
+            waiting.c.stage == stage,
+            waiting.c.next_at > now,
+            waiting.c.code.in_(["unavailable", "auth"]),
+        )
+        .values(next_at=now)
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Due:
     """A waiting message whose time has come."""
