@@ -5,7 +5,7 @@ I/O are called from one event loop, several calls at a time; `translate` is call
 """
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, get_args, get_type_hints, runtime_che
 from pydantic import BaseModel, ConfigDict
 
 from crossdock.canonical import Entity
-from crossdock.errors import ConfigError
+from crossdock.errors import ConfigError, CrossdockError
 from crossdock.events import COMMAND_TYPES, Command, Event, Raw, Receipt
 from crossdock.http import Http
 
@@ -114,6 +114,25 @@ class Applies(Protocol):
         """What an earlier try of this very command left at the vendor; None when it left nothing.
 
         Called instead of `apply` when an intent has no receipt. Changes nothing at the vendor.
+        """
+        ...
+
+
+@runtime_checkable
+class AppliesMany(Protocol):
+    """Carry out many commands at once, for vendors that are faster so. Optional beside Applies."""
+
+    async def apply_many(
+        self, commands: Sequence[Command[Any]]
+    ) -> Sequence[Receipt | CrossdockError]:
+        """One answer for each command, in their order: what `apply` would return or raise.
+
+        Called with any number of commands of any types in `handles`, no two about one entity;
+        the connector cuts them as its vendor likes. One bad command harms no other. A command
+        whose earlier try ended in the dark was given to `find` before, as for `apply`, and has
+        `attempt` above 1. Nothing is raised but what no single command is to blame for; then
+        what became of each is unknown. May be called several times at once, also beside `apply`,
+        for different entities.
         """
         ...
 
