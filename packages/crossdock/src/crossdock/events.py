@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from crossdock import jsontext
 from crossdock.canonical import ENTITIES, Entity
+from crossdock.canonical.eventtypes import EVENTS
 from crossdock.errors import ContractError
 
 E_co = TypeVar("E_co", bound=Entity, covariant=True)
@@ -23,17 +24,7 @@ MAX_REVISION = 64
 REVISION_DIGITS = 20
 """Numbers are compared as text of this width."""
 
-EVENT_TYPES: dict[str, type[Entity]] = {
-    f"{kind}.{fact}": ENTITIES[kind]
-    for kind, facts in {
-        "order": ("placed", "updated", "paid", "cancelled", "submitted"),
-        "product": ("changed", "removed"),
-        "inventory": ("level_changed",),
-        "fulfillment": ("shipped", "updated", "cancelled"),
-        "customer": ("changed",),
-    }.items()
-    for fact in facts
-}
+EVENT_TYPES: dict[str, type[Entity]] = {name: event.entity for name, event in EVENTS.items()}
 """Every event a connector may tell, with the entity it carries."""
 
 COMMAND_TYPES: dict[str, type[Entity]] = {

@@ -1,12 +1,18 @@
 """What every entity has, and how entities travel as bytes."""
 
+import re
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 
+from crossdock.canonical import codes
 from crossdock.canonical.values import Extensions, Id, Instant, Model, Ref
 from crossdock.errors import ContractError
 from crossdock.jsontext import pointer, shorten
+
+MAX_BYTES = 4 * 1024 * 1024
+"""Larger documents are refused unread: an order of 1,000 lines has half a megabyte."""
 
 
 class Entity(Model):
@@ -24,21 +30,41 @@ class Entity(Model):
     updated_at: Instant | None = None
     """When the source last changed it, by the source's clock."""
     extensions: Extensions = Field(default_factory=dict)
+    """What has no canonical place, under reverse-domain keys."""
 
     def dump(self) -> bytes:
         """Compact JSON; fields left at None or empty are left out."""
         return self.__pydantic_serializer__.to_json(self, exclude_defaults=True)
 
     @classmethod
-    def parse(cls, data: bytes) -> Self:
+    def parse(cls, data: bytes, *, major: int | None = None) -> Self:
         """Read from the bus: unknown fields of newer minors are dropped, everything else checked.
 
-        ContractError names the first fault's pointer and value.
+        `major` is the version the bytes were written in, where it is not the present one: older
+        bytes are brought up first (`crossdock.canonical.upcast`). ContractError names the first
+        fault's pointer and value; also for more than MAX_BYTES, which are not even looked at.
         """
+        _refuse_at_sight(cls.kind, data)
+        if major is not None and major != cls.major:
+            from crossdock.canonical.upcast import upcast_bytes
+
+            data = upcast_bytes(cls.kind, data, major, cls.major)
         try:
-            return cls.model_validate_json(data, extra="ignore")
+            entity: Self = cls.__pydantic_validator__.validate_json(data, extra="ignore")
         except ValidationError as error:
             raise contract_error(cls.kind, error) from None
+        return entity
+
+
+def _refuse_at_sight(what: str, data: bytes) -> None:
+    if len(data) > MAX_BYTES:
+        raise ContractError(
+            f"{what}: {len(data)} bytes are more than one document may have ({MAX_BYTES}): "
+            "divide it, or put what is large behind a link",
+            value=f"{len(data)} bytes",
+        )
+    if b"\\u0000" in data and re.search(rb"(?<!\\)(\\\\)*\\u0000", data):
+        raise ContractError(f"{what}: a text holds U+0000, which no database can store")
 
 
 def contract_error(what: str, error: ValidationError) -> ContractError:
@@ -46,7 +72,7 @@ def contract_error(what: str, error: ValidationError) -> ContractError:
     faults = [
         {
             "pointer": pointer(*fault["loc"]),
-            "expected": fault["msg"],
+            "expected": _expected(fault),
             "found": shorten(fault["input"]),
         }
         for fault in error.errors(include_url=False, include_context=False)
@@ -60,3 +86,21 @@ def contract_error(what: str, error: ValidationError) -> ContractError:
         value=first["found"],
         parts=parts,
     )
+
+
+def _expected(fault: ErrorDetails) -> str:
+    """pydantic's sentence, with the right form where people often write a wrong one."""
+    message, found = fault["msg"], fault["input"]
+    if fault["type"] in _HINTS and isinstance(found, str):
+        hints = _HINTS[fault["type"]]
+        hint = hints.get(found) or hints.get(found.upper())
+        known = codes.COUNTRIES if fault["type"] == "country" else codes.CURRENCIES
+        if hint is None and found.strip().upper() in known:
+            hint = found.strip().upper()
+        return f"{message}; for {found[:20]!r} write {hint}" if hint else message
+    if fault["type"] == "string_type" and isinstance(found, int | float):
+        return f'{message}: write "{found}"' if found == found else message
+    return message
+
+
+_HINTS = {"country": codes.COUNTRY_HINTS, "currency": codes.CURRENCY_HINTS}

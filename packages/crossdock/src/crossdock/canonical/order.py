@@ -6,62 +6,117 @@ its payment (`statuses`). What the vendor calls the status is kept beside, in `s
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from crossdock.canonical.entity import Entity
 from crossdock.canonical.values import (
+    PII,
     Address,
+    Count,
+    Counted,
     Currency,
     Discount,
     EntityRef,
     Extensions,
+    Gtin,
     Id,
     Instant,
     Model,
     Money,
-    Quantity,
     TaxLine,
     Text,
     Unit,
+    Vocabulary,
+    breach,
+    limits,
 )
 
 _ZERO = Decimal(0)
 
 
-class OrderLine(Model):
+LineNature = Annotated[str, Vocabulary("goods service digital gift_card tip fee deposit")]
+FulfilledBy = Annotated[str, Vocabulary("merchant marketplace 3pl store supplier")]
+
+
+class LineComponent(Model):
+    """One thing inside a bundle that was sold as one line."""
+
+    sku: Text
+    """The component's SKU; stock is taken from it, not from the bundle."""
+    variant: EntityRef | None = None
+    """The component as a variant, where it is one."""
+    quantity: Count
+    """How much of it is in one unit of the line."""
+    unit: Unit = "EA"
+    """The unit of `quantity`."""
+
+
+class OrderLine(Counted):
     """One position. The counters are quantities in `unit`; each is the sum of its event log."""
+
+    limits: ClassVar = limits(
+        "cancelled <= ordered",
+        "shipped + cancelled <= ordered",
+        "delivered <= shipped",
+        "return_received + cancelled <= ordered",
+        "restocked + written_off <= return_received",
+    )
 
     line_id: Id
     """Stable within the order: the source's own id of the line."""
     sku: Text | None = None
+    """The merchant's stock keeping unit."""
     title: Text | None = None
+    """What the customer saw."""
     product: EntityRef | None = None
+    """The product sold."""
     variant: EntityRef | None = None
-    nature: str = "goods"
-    """`goods`, `service`, `digital`, `gift_card`, `tip`; open vocabulary."""
+    """The variant sold."""
+    nature: LineNature = "goods"
+    """What is sold. A gift card takes no stock and bears no tax: it is a liability."""
     requires_shipping: bool = True
-    fulfilled_by: str = "merchant"
-    """`merchant`, `marketplace`, `3pl`, `store`, `supplier`; open vocabulary."""
+    """False for what is not carried anywhere."""
+    fulfilled_by: FulfilledBy = "merchant"
+    """Whose hands ship it. What a marketplace fulfils is neither reserved nor picked by us."""
     unit: Unit = "EA"
-    ordered: Quantity
-    cancelled: Quantity = _ZERO
-    allocated: Quantity = _ZERO
-    shipped: Quantity = _ZERO
-    delivered: Quantity = _ZERO
-    return_requested: Quantity = _ZERO
-    return_received: Quantity = _ZERO
-    restocked: Quantity = _ZERO
-    written_off: Quantity = _ZERO
+    """The unit of all counters and of `unit_price`."""
+    ordered: Count
+    """How much was bought; it never changes."""
+    cancelled: Count = _ZERO
+    """How much of it is no longer wanted, before shipping."""
+    allocated: Count = _ZERO
+    """How much has stock set aside for it."""
+    shipped: Count = _ZERO
+    """How much has left."""
+    delivered: Count = _ZERO
+    """How much has arrived at the customer."""
+    return_requested: Count = _ZERO
+    """How much the customer asked to give back."""
+    return_received: Count = _ZERO
+    """How much came back."""
+    restocked: Count = _ZERO
+    """How much of that is for sale again."""
+    written_off: Count = _ZERO
+    """How much of that is lost."""
     refunded: Money | None = None
+    """What was given back for this line."""
     unit_price: Money
     """For one `unit`, before discounts, as the channel stated it."""
     discounts: tuple[Discount, ...] = ()
     """For the whole line."""
     taxes: tuple[TaxLine, ...] = ()
     """For the whole line."""
+    gtin: Gtin | None = None
+    """The barcode's number, where the channel states it."""
+    components: tuple[LineComponent, ...] = ()
+    """What is in a bundle, for one unit of the line."""
+    location: Id | None = None
+    """From where the channel wants it shipped; the deployment's own name of the place."""
     extensions: Extensions = Field(default_factory=dict)
+    """What has no canonical place."""
 
     @property
     def current(self) -> Decimal:
@@ -75,17 +130,31 @@ class OrderLine(Model):
 
     @model_validator(mode="after")
     def _counters_agree(self) -> Self:
-        if self.ordered < 0:
-            raise ValueError(f"line {self.line_id}: ordered is {self.ordered}, must be 0 or more")
-        if self.cancelled > self.ordered:
-            raise ValueError(
-                f"line {self.line_id}: cancelled {self.cancelled} exceeds ordered {self.ordered}"
-            )
-        if self.shipped > self.ordered - self.cancelled:
-            raise ValueError(
-                f"line {self.line_id}: shipped {self.shipped} exceeds "
-                f"ordered less cancelled {self.ordered - self.cancelled}"
-            )
+        """The same as in Counted, spelt out where it is cheap: this runs for every line read."""
+        given = self.__dict__
+        cancelled, shipped, ordered = given["cancelled"], given["shipped"], given["ordered"]
+        if cancelled is _ZERO:
+            good = shipped is _ZERO or shipped <= ordered
+        else:
+            good = cancelled + shipped <= ordered
+        if (
+            good
+            and (given["delivered"] is _ZERO)
+            and (given["return_received"] is _ZERO)
+            and (given["restocked"] is _ZERO)
+            and (given["written_off"] is _ZERO)
+        ):
+            return self
+        for limit in self.limits:
+            small = sum([given[name] for name in limit.parts])
+            large = sum([given[name] for name in limit.wholes])
+            if small > large:
+                what = breach(limit, small, large)
+                raise PydanticCustomError(
+                    "counters",
+                    "line {line}: {fault}",
+                    {"line": self.line_id, "fault": what.message()},
+                )
         return self
 
 
@@ -93,11 +162,17 @@ class ShippingLine(Model):
     """What the customer pays for carriage."""
 
     line_id: Id | None = None
+    """The source's own id of it."""
     title: Text | None = None
+    """What the customer chose: `Standard, 2 to 4 days`."""
     code: Text | None = None
+    """The source's code of the service."""
     price: Money
+    """Before discounts."""
     discounts: tuple[Discount, ...] = ()
+    """What is taken off the carriage."""
     taxes: tuple[TaxLine, ...] = ()
+    """Taxes on the carriage."""
 
 
 class Totals(Model):
@@ -106,63 +181,105 @@ class Totals(Model):
     subtotal: Money | None = None
     """Lines after line discounts, before shipping; tax included only if prices include it."""
     discount: Money | None = None
+    """All discounts together; positive."""
     shipping: Money | None = None
+    """All carriage together, after discounts."""
     tax: Money | None = None
+    """All taxes together, whether included in prices or not."""
     total: Money
+    """What the customer owed when the order was placed; later changes do not rewrite it."""
 
 
 class PaymentSummary(Model):
     """How much money has moved."""
 
     authorised: Money | None = None
+    """Promised by the customer's bank."""
     captured: Money | None = None
+    """Taken."""
     refunded: Money | None = None
+    """Given back; pending refunds do not count."""
     methods: tuple[Text, ...] = ()
+    """The source's names of how it was paid: `visa`, `paypal`, `gift_card` …"""
 
 
 class Order(Entity):
-    """A confirmed purchase."""
+    """A confirmed purchase: what was bought, for how much, by whom, and how far it has come.
+
+    Its status is not stored but follows from the counters of its lines and from the amounts of its
+    payment; what the source calls the status is kept in `source_status`.
+    """
 
     kind: ClassVar[str] = "order"
 
     number: Text
     """What the customer calls it: `#1001`."""
     placed_at: Instant
+    """When the customer placed it."""
     currency: Currency
     """Of every amount here; `presentment` holds what the customer saw where that differs."""
     presentment: Totals | None = None
+    """The totals in the currency the customer saw."""
     prices_include_tax: bool = False
+    """Whether unit prices contain the taxes of their lines."""
     lines: tuple[OrderLine, ...]
+    """What was bought."""
     shipping: tuple[ShippingLine, ...] = ()
+    """What carriage costs."""
     taxes: tuple[TaxLine, ...] = ()
+    """Taxes stated for the whole order, in sum; lines may carry the same ones in detail."""
     totals: Totals
+    """The source's own totals."""
     payment: PaymentSummary = Field(default_factory=PaymentSummary)
+    """How much money has moved."""
     customer: EntityRef | None = None
-    customer_name: Text | None = Field(default=None, json_schema_extra={"x-pii": True})
-    email: Text | None = Field(default=None, json_schema_extra={"x-pii": True})
-    phone: Text | None = Field(default=None, json_schema_extra={"x-pii": True})
+    """Who bought."""
+    customer_name: Text | None = Field(default=None, json_schema_extra=PII)
+    """The name of who bought."""
+    email: Text | None = Field(default=None, json_schema_extra=PII)
+    """Where news of this order goes."""
+    phone: Text | None = Field(default=None, json_schema_extra=PII)
+    """For questions about this order."""
     billing_address: Address | None = None
+    """Whom the invoice names."""
     shipping_address: Address | None = None
+    """Where the goods go."""
     cancelled_at: Instant | None = None
+    """When the whole order was cancelled."""
     cancel_reason: Text | None = None
+    """The source's word for why."""
     closed_at: Instant | None = None
+    """When nothing more was to be done."""
     note: Text | None = None
+    """What the customer wrote."""
     tags: tuple[Text, ...] = ()
+    """The merchant's own labels."""
     test: bool = False
     """Placed with a test gateway: never to be shipped."""
     sales_channel: Text | None = None
     """The source's own word for where it was sold: `web`, `pos` …"""
     source_status: Mapping[str, Text] = Field(default_factory=dict)
     """The vendor's words, by axis. Never taken as truth."""
+    purchase_order_number: Text | None = None
+    """The buyer's own number, of business customers."""
+    organization: EntityRef | None = None
+    """The organisation the customer buys for."""
+    holds: tuple[Text, ...] = ()
+    """Why it must not be shipped yet: `fraud`, `address`, `payment` …; empty when nothing holds."""
 
 
 class Statuses(Model):
     """The four axes, derived."""
 
     order: str
+    """`open`, `partially_cancelled`, `cancelled`, `closed`."""
     payment: str
+    """`free`, `pending`, `authorised`, `partially_paid`, `paid`, `partially_refunded`,
+    `refunded`."""
     fulfillment: str
+    """`not_required`, `unfulfilled`, `partially_shipped`, `shipped`, `delivered`."""
     returns: str
+    """`none`, `requested`, `partially_received`, `received`."""
 
 
 def statuses(order: Order) -> Statuses:
