@@ -7,13 +7,13 @@ max_ack_pending bounds what can pile up here.
 """
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import nats.errors
 from nats.aio.client import Client
@@ -35,8 +35,7 @@ PIN_TTL_S = 8.0
 """A pinned runner that asks for nothing this long has lost the lane."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message as the server gave it; `sequence` is its place in the stream."""
 
     headers: dict[str, str]
@@ -47,14 +46,18 @@ class Delivery:
     @property
     def sequence(self) -> int:
         """Stream sequence, read from the ack address (`$JS.ACK.…`)."""
-        parts = self.reply.split(".")
-        return int(parts[7] if len(parts) >= 11 else parts[5])
+        return int(_place(self.reply))
 
     @property
     def deliveries(self) -> int:
         """How often the server has given it out, this time included."""
         parts = self.reply.split(".")
         return int(parts[6] if len(parts) >= 11 else parts[4])
+
+
+def _place(reply: str) -> str:
+    parts = reply.split(".")
+    return parts[7] if len(parts) >= 11 else parts[5]
 
 
 class Lane:
@@ -75,11 +78,13 @@ class Lane:
         self.durable = durable
         self._link = link
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
-        self._queue: dict[int, Delivery] = {}
+        self._queue: dict[str, Delivery] = {}
         self._arrived = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._wanted = 0
         self._inbox = ""
         self._subscription: Subscription | None = None
-        self._pulls: dict[str, tuple[int, float]] = {}
+        self._pulls: dict[str, list[float]] = {}
         self._count = 0
         self._pin = ""
         self._paused = True
@@ -130,7 +135,7 @@ class Lane:
             }
             if self._pin:
                 request["id"] = self._pin
-            self._pulls[token] = (PULL_BATCH, now + PULL_EXPIRES_S + 1.0)
+            self._pulls[token] = [PULL_BATCH, now + PULL_EXPIRES_S + 1.0]
             try:
                 await self._link.client.publish(
                     self._next, json.dumps(request).encode(), reply=self._inbox + token
@@ -140,9 +145,8 @@ class Lane:
                 return
 
     async def _received(self, msg: Msg) -> None:
-        headers = dict(msg.headers or {})
-        status = headers.get("Status")
-        if status is not None and not msg.reply:
+        headers = msg.headers or {}
+        if not msg.reply and (status := headers.get("Status")) is not None:
             if status == "100":
                 return
             self._pulls.pop(msg.subject[len(self._inbox) :], None)
@@ -163,17 +167,19 @@ class Lane:
             self._pin = pin
         # a message arrives under its own address, so it is counted to the oldest pull: the server
         # serves pulls in the order they were asked
-        for oldest, (left, deadline) in self._pulls.items():
-            if left > 1:
-                self._pulls[oldest] = (left - 1, deadline)
-            else:
+        if self._pulls:
+            oldest = next(iter(self._pulls))
+            pull = self._pulls[oldest]
+            pull[0] -= 1
+            if pull[0] <= 0:
                 del self._pulls[oldest]
                 await self._ask()
-            break
         # a redelivery of what still waits here takes its place: a paused reader piles up nothing
-        delivery = Delivery(headers, msg.data, msg.reply, msg.subject)
-        self._queue[delivery.sequence] = delivery
+        reply = msg.reply
+        self._queue[_place(reply)] = Delivery(headers, msg.data, reply, msg.subject)
         self._arrived.set()
+        if len(self._queue) >= self._wanted:
+            self._enough.set()
 
     async def batch(
         self,
@@ -195,7 +201,10 @@ class Lane:
             except TimeoutError:
                 return []
         if len(self._queue) < count and age_s > 0:
-            await asyncio.sleep(age_s)
+            self._wanted = count
+            self._enough.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), age_s)
         out: list[Delivery] = []
         weight = 0
         for sequence, delivery in list(itertools.islice(self._queue.items(), count)):
@@ -226,8 +235,6 @@ class Lane:
 
     async def _tell(self, deliveries: list[Delivery], body: bytes) -> None:
         try:
-            client = self._link.client
-            for delivery in deliveries:
-                await client.publish(delivery.reply, body)
+            await self._link.client.publish_to_each([one.reply for one in deliveries], body)
         except (UnavailableError, nats.errors.Error, OSError) as error:
             log.info("%s: acks not sent (%s); redelivery will repeat them", self.durable, error)

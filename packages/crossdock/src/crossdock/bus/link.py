@@ -15,6 +15,7 @@ from typing import Self
 import nats.errors
 from nats.aio.client import Client
 
+from crossdock.bus.wire import FastClient
 from crossdock.errors import AuthError, UnavailableError
 
 log = logging.getLogger("crossdock.bus")
@@ -34,7 +35,7 @@ class Link:
         self._url = url
         self._name = name
         self._credentials = credentials
-        self._client: Client | None = None
+        self._client: FastClient | None = None
         self._closing = False
         self._supervisor: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
@@ -44,7 +45,7 @@ class Link:
         self.replacements = 0
 
     @property
-    def client(self) -> Client:
+    def client(self) -> FastClient:
         """The present client. UnavailableError (`not_sent`) while there is none."""
         if self._client is None or self._client.is_closed:
             raise UnavailableError("the bus is not connected", outcome="not_sent")
@@ -75,7 +76,7 @@ class Link:
             await self._client.close()
 
     async def _connect(self) -> None:
-        client, first, said = Client(), True, ""
+        client, first, said = FastClient(), True, ""
 
         async def failed(error: Exception) -> None:
             nonlocal said

@@ -10,7 +10,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import nats.errors
 from nats.aio.client import Client
@@ -18,6 +18,11 @@ from nats.aio.msg import Msg
 
 from crossdock.bus.link import Link
 from crossdock.errors import CrossdockError, PermanentError, UnavailableError
+
+try:
+    from orjson import loads as _loads
+except ImportError:  # the extra `fast` is not installed
+    _loads = json.loads  # type: ignore[assignment]
 
 MSG_ID = "Nats-Msg-Id"
 WINDOW = 256
@@ -48,16 +53,16 @@ class Outgoing:
     @property
     def size(self) -> int:
         """Bytes that count against the server's max_payload: body, headers and their framing."""
-        headers = sum(len(name) + len(value) + 4 for name, value in self.headers.items())
-        return len(self.body) + headers + len(self.id) + 64
+        headers = sum(map(len, self.headers)) + sum(map(len, self.headers.values()))
+        return len(self.body) + headers + 4 * len(self.headers) + len(self.id) + 64
 
 
 @dataclass(slots=True)
 class _Pending:
     message: Outgoing
-    future: "asyncio.Future[Ack]"
+    future: "asyncio.Future[Ack | CrossdockError]"
     first_at: float
-    sent_at: float = field(default=0.0)
+    sent_at: float
 
 
 class Publisher:
@@ -95,20 +100,12 @@ class Publisher:
         PermanentError: larger than the server's max_payload.
         """
         futures = [await self._send(message) for message in messages]
-        if not futures:
-            return []
-        answers = await asyncio.gather(*futures, return_exceptions=True)
-        out: list[Ack | CrossdockError] = []
-        for answer in answers:
-            if isinstance(answer, (Ack, CrossdockError)):
-                out.append(answer)
-            else:
-                raise answer
-        return out
+        # one after the other: those that are done cost no turn of the loop, as `gather` would
+        return [await future for future in futures]
 
-    async def _send(self, message: Outgoing) -> "asyncio.Future[Ack]":
+    async def _send(self, message: Outgoing) -> "asyncio.Future[Ack | CrossdockError]":
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Ack] = loop.create_future()
+        future: asyncio.Future[Ack | CrossdockError] = loop.create_future()
         while len(self._pending) >= WINDOW:
             room: asyncio.Future[None] = loop.create_future()
             self._room.append(room)
@@ -116,29 +113,26 @@ class Publisher:
         self._count += 1
         token = str(self._count)
         now = time.monotonic()
-        pending = self._pending[token] = _Pending(message, future, now)
+        pending = self._pending[token] = _Pending(message, future, now, now)
         await self._put(token, pending)
         return future
 
     async def _put(self, token: str, pending: _Pending) -> None:
-        pending.sent_at = time.monotonic()
         message = pending.message
         try:
             client = self._link.client
-            if message.size > client.max_payload:
+            if (size := message.size) > client.max_payload:
                 # nats-py counts the body alone and the server then cuts the connection for good
                 self._settle(
                     token,
                     PermanentError(
-                        f"message {message.id} has {message.size} bytes with headers, "
+                        f"message {message.id} has {size} bytes with headers, "
                         f"the bus takes {client.max_payload}: send a claim check"
                     ),
                 )
                 return
             headers = {**message.headers, MSG_ID: message.id}
-            await client.publish(
-                message.address, message.body, reply=self._prefix + token, headers=headers
-            )
+            await client.publish(message.address, message.body, self._prefix + token, headers)
         except (UnavailableError, nats.errors.Error, OSError):
             return  # the resender tries again until GIVE_UP_S
 
@@ -150,7 +144,7 @@ class Publisher:
         if msg.headers and msg.headers.get("Status") == "503":
             self._missing()  # no stream listens there (yet); it is sent again when declared
             return
-        answer = json.loads(msg.data)
+        answer = _loads(msg.data)
         error = answer.get("error")
         if error is None:
             self._settle(
@@ -173,10 +167,7 @@ class Publisher:
         if pending is None:
             return
         if not pending.future.done():
-            if isinstance(answer, Ack):
-                pending.future.set_result(answer)
-            else:
-                pending.future.set_exception(answer)
+            pending.future.set_result(answer)
         while self._room and len(self._pending) < WINDOW:
             room = self._room.popleft()
             if not room.done():
@@ -185,6 +176,7 @@ class Publisher:
 
     async def _resend_all(self, _: Client) -> None:
         for token, pending in list(self._pending.items()):
+            pending.sent_at = time.monotonic()
             await self._put(token, pending)
 
     async def _resend_late(self) -> None:
@@ -202,4 +194,5 @@ class Publisher:
                         ),
                     )
                 elif now - pending.sent_at > ACK_DEADLINE_S:
+                    pending.sent_at = now
                     await self._put(token, pending)
