@@ -7,13 +7,29 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crossdock.bus import Embedded, embedded_server
+from crossdock.canonical import (
+    EntityRef,
+    Fulfillment,
+    FulfillmentLine,
+    InventoryLevel,
+    Money,
+    Order,
+    OrderLine,
+    Totals,
+)
+from crossdock.connector import Config, Connector, Context, Ignore, Register
+from crossdock.errors import ContractError, UnavailableError
+from crossdock.events import Command, Event, Raw, Receipt
 from crossdock_stages.ledger import Ledger, open_ledger
 from crossdock_stages.ledger.tables import metadata
 
@@ -156,3 +172,102 @@ async def sqlite_ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
 def nats_server(tmp_path: Path) -> Iterator[Embedded]:
     with embedded_server(tmp_path / "nats") as server:
         yield server
+
+
+class Vendor:
+    """A vendor in plain Python: remembers what it was asked, and fails as it is told.
+
+    `faults` are raised one after the other; with `done_first` the effect happens nevertheless, as
+    when an answer is lost. `watch` is called at the very moment of an `apply`.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, str, int]] = []
+        self.made: dict[str, Receipt] = {}
+        self.faults: deque[Exception] = deque()
+        self.done_first = False
+        self.watch: Callable[[Command[Any]], Awaitable[None]] | None = None
+
+    async def apply(self, command: Command[Any]) -> Receipt:
+        self.asked.append(("apply", command.type, command.entity_id, command.attempt))
+        if self.watch is not None:
+            await self.watch(command)
+        if self.faults and not self.done_first:
+            raise self.faults.popleft()
+        assert command.id not in self.made, "the effect happened twice"
+        receipt = Receipt(native_id=f"N{len(self.made) + 1}", extra_ids={"1": "L1"})
+        self.made[command.id] = receipt
+        if self.faults:
+            raise self.faults.popleft()
+        return receipt
+
+    async def find(self, command: Command[Any]) -> Receipt | None:
+        self.asked.append(("find", command.type, command.entity_id, command.attempt))
+        return self.made.get(command.id)
+
+    def verbs(self) -> list[str]:
+        return [f"{how} {verb}" for how, verb, _, _ in self.asked]
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+def order(number: str = "1", **fields: Any) -> Order:
+    """An order of one line, five pieces."""
+    price = Money(amount="10.00", currency="EUR")
+    line = OrderLine(line_id="1", sku="MUG", ordered=fields.pop("ordered", 5), unit_price=price)
+    base = {
+        "number": f"#{number}",
+        "placed_at": datetime(2026, 1, 1, tzinfo=UTC),
+        "currency": "EUR",
+        "lines": (line,),
+        "totals": Totals(total=Money(amount="50.00", currency="EUR")),
+    }
+    return Order(**{**base, **fields})
+
+
+def _translate(raw: Raw) -> Iterator[Event[Any]]:
+    """The dialect of the fake shop: a list of facts, or a word that tells what shall go wrong."""
+    body = raw.body
+    if body == "bug":
+        raise ZeroDivisionError("a fault of the connector")
+    if body == "away":
+        raise UnavailableError("translate must not ask anybody", outcome="failed")
+    if body == "ignore":
+        raise Ignore("nobody needs this")
+    if not isinstance(body, list):
+        raise ContractError("facts must be a list", pointer="/", value=body)
+    for fact in body:
+        kind, number, revision = fact["fact"], fact["id"], fact.get("rev", 1)
+        if kind == "inventory.level_changed":
+            level = InventoryLevel(sku=number, location="WH", on_hand=fact["on_hand"])
+            yield Event(type=kind, data=level, native_id=number, revision=revision)
+        elif kind == "fulfillment.shipped":
+            ref = EntityRef(native_id=fact["order"])
+            line = FulfillmentLine(line_id="1", quantity=1)
+            data = Fulfillment(order=ref, lines=(line,))
+            yield Event(type=kind, data=data, native_id=number, revision=revision)
+        else:
+            cancelled = datetime(2026, 1, 2, tzinfo=UTC) if kind == "order.cancelled" else None
+            tags = ("x" * 9_000,) * fact.get("tags", 0)
+            data = order(number, note=fact.get("note"), cancelled_at=cancelled, tags=tags)
+            yield Event(type=kind, data=data, native_id=number, revision=revision)
+
+
+@asynccontextmanager
+async def _open(config: Config, context: Context) -> AsyncIterator[Vendor]:
+    yield Vendor()
+
+
+@pytest.fixture
+def make_order() -> Callable[..., Order]:
+    return order
+
+
+@pytest.fixture
+def shop() -> Connector:
+    register = Register()
+    register("shop", config=Config, open=_open, translate=_translate)
+    return register.connectors["shop"]

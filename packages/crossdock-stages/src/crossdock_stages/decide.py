@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from crossdock.bus import Outgoing
 from crossdock.canonical import Entity, EntityRef, Fulfillment
-from crossdock.errors import ContractError, CrossdockError, RejectedError
+from crossdock.errors import ContractError, RejectedError
 from crossdock.events import EVENT_TYPES, Envelope, now_text
 from sqlalchemy.engine import Connection
 
@@ -65,8 +65,7 @@ class Decide:
         def look(
             tx: Connection,
         ) -> tuple[dict[str, list[Waiter]], set[str], dict[str, Known], list[tuple[Item, Entity]]]:
-            keys = [item.envelope.key for item in items]
-            queues = desk.queues(tx, self.name, keys)
+            queues = desk.queues(tx, self.name, [_queue_of(item) for item in items])
             seen = traffic.already_seen(tx, [item.id for item in items])
             found = things.aliases(tx, aliases)
             resolved = [(item, _resolve(item, data, found)) for item, data in parsed]
@@ -81,11 +80,11 @@ class Decide:
         datas = {item.id: data for item, data in resolved}
         out = _Outcome(known={}, troubles=faults)
         fresh, repeated = _unseen([item for item, _ in resolved], seen)
-        go, behind = in_line(fresh, queues)
+        go, behind = in_line(fresh, queues, _queue_of)
         out.troubles += [_trouble(item, behind=reason) for item, reason in behind]
         held: set[str] = set()
         for item in go:
-            if item.envelope.key in held:
+            if _queue_of(item) in held:
                 reason = "waits behind earlier news of the same entity"
                 out.troubles.append(_trouble(item, behind=reason))
                 continue
@@ -93,8 +92,8 @@ class Decide:
                 decision = judgement.judge(
                     item.envelope, datas[item.id], {**known, **out.known}, self.rules
                 )
-            except CrossdockError as error:
-                held.add(item.envelope.key)
+            except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
+                held.add(_queue_of(item))
                 out.troubles.append(_trouble(item, error=error))
                 continue
             self._note(item, decision, out)
@@ -108,10 +107,15 @@ class Decide:
             things.refer(tx, out.refs, now)
             traffic.add_outgoing(tx, out.sends, now)
             traffic.close_outgoing(
-                tx, [item.id for item in [*go, *repeated] if not item.envelope.landing], "done", now
+                tx,
+                [i.id for i in [*go, *repeated] if not i.envelope.landing and i.id not in stuck],
+                "done",
+                now,
             )
             landing.settle(tx, out.landings, single=True)
-            recovery.settle(tx, self.name, out.troubles, queues, now=now)
+            ended = recovery.settle(tx, self.name, out.troubles, queues, now=now)
+            traffic.close_outgoing(tx, ended.desk, "exception", now)
+            traffic.close_outgoing(tx, ended.dead, "dead", now)
             desk.open_exceptions(tx, [_on_desk(item, error) for item, error in out.exceptions], now)
             desk.release(tx, self.name, [one for one in released if one not in stuck])
 
@@ -170,6 +174,7 @@ class Decide:
         )
         return ToSend(
             message=self.topology.command(envelope, body, wish.target),
+            body=body,
             connection=wish.target,
             type=wish.type,
             entity_id=wish.entity_id,
@@ -187,7 +192,7 @@ def _parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Troub
             if model is None:
                 raise ContractError(f"there is no event type {item.envelope.type!r}")
             parsed.append((item, model.parse(item.body)))
-        except ContractError as error:
+        except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
             faults.append(_trouble(item, error=error))
     return parsed, faults
 
@@ -215,11 +220,19 @@ def _resolve(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str])
     return data
 
 
+def _queue_of(item: Item) -> str:
+    """News waits behind earlier news of its own subject only.
+
+    A shipment that waits for its order must not hold up the very news it waits for.
+    """
+    return item.envelope.subject
+
+
 def _trouble(item: Item, *, error: BaseException | None = None, behind: str = "") -> Trouble:
     return Trouble(
         message=item.message,
         connection=item.envelope.connection,
-        entity_key=item.envelope.key,
+        entity_key=_queue_of(item),
         entity_id=item.envelope.subject,
         topic=item.envelope.name,
         error=error,

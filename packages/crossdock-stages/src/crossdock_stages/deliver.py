@@ -210,6 +210,7 @@ class Deliver:
             )
         return ToSend(
             message=message,
+            body=body,
             connection="",
             type="order.submitted",
             entity_id=item.envelope.subject,

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from crossdock.bus import Bus, Delivery, Lane, Outgoing
 from crossdock.errors import ContractError, CrossdockError, UnavailableError
 from crossdock.events import Envelope
+from crossdock.identity import digest
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.ledger import Ledger, desk
@@ -192,7 +193,7 @@ class Worker:
 def _unreadable(stage: str, delivery: Delivery, error: ContractError) -> Stuck:
     return Stuck(
         stage=stage,
-        message_id=f"{delivery.address}#{delivery.sequence}",
+        message_id="msg_" + digest(delivery.address, str(delivery.sequence), str(delivery.headers)),
         connection="",
         entity_key="",
         address=delivery.address,
@@ -216,9 +217,11 @@ def _claimed(tx: Connection, wanted: Sequence[str]) -> dict[str, bytes]:
 
 
 def in_line(
-    items: Sequence[Item], queues: dict[str, list[Waiter]]
+    items: Sequence[Item],
+    queues: dict[str, list[Waiter]],
+    queue_of: Callable[[Item], str] = lambda item: item.envelope.key,
 ) -> tuple[list[Item], list[tuple[Item, str]]]:
-    """Part a batch into what may go on and what stands behind an earlier message of its entity.
+    """Part a batch into what may go on and what stands behind an earlier message of its queue.
 
     A message that waits already and comes without being called is dropped from both: its row in
     the waiting room is the one that counts.
@@ -226,7 +229,7 @@ def in_line(
     go: list[Item] = []
     behind: list[tuple[Item, str]] = []
     for item in items:
-        queue = queues.get(item.envelope.key, [])
+        queue = queues.get(queue_of(item), [])
         waits = any(waiter.message_id == item.id for waiter in queue)
         if item.retry:
             if waits:

@@ -162,7 +162,7 @@ def _order(
             applied=True,
             reason=f"to be updated at {target}",
             know=now_known,
-            wishes=(wish("update", f"{envelope.subject}:{now_known.digest}"),),
+            wishes=(wish("update", f"{envelope.subject}:{envelope.revision}:{now_known.digest}"),),
         )
     return Decision(
         applied=True,
@@ -233,11 +233,15 @@ def _fulfillment(
         revision=envelope.revision,
         digest=mark,
         state="told",
-        label=data.number or "",
+        label=(data.number or "")[:255],
     )
     if before is not None and before.digest == mark:
-        return Decision(applied=True, reason=UNCHANGED, know=now_known)
-    if data.cancelled_at is not None or before is not None:
+        return Decision(applied=True, reason=UNCHANGED, know=replace(now_known, state=before.state))
+    told = before is not None and before.state == "told"
+    if data.cancelled_at is not None and not told:
+        reason = f"cancelled before {order.connection} was told"
+        return Decision(applied=True, reason=reason, know=replace(now_known, state=NOT_TAKEN))
+    if told:
         what = "cancelled" if data.cancelled_at else "changed"
         return Decision(
             applied=True,
@@ -314,7 +318,7 @@ def _publish(
     able = replace(domain, publish_to=tuple(t for t in domain.publish_to if t not in unable))
     if not able.publish_to:
         return Decision(applied=True, reason="recorded; nobody is told", know=now_known)
-    return _tell(envelope, data, now_known, able, mark)
+    return _tell(envelope, data, now_known, able, f"{envelope.revision}:{mark}")
 
 
 def _tell(envelope: Envelope, data: Entity, now_known: Known, domain: Domain, key: str) -> Decision:
