@@ -333,7 +333,11 @@ class TestDesk:
         books = await ledger.read(account)
         assert (books.exceptions, books.dead_letters) == (1, 1)
         (found,) = await all_of(ledger, sa.select(exceptions))
-        assert (found.message, found.suggestion, bytes(found.body)) == ("first", "do this", b"body")
+        assert (found.message, found.suggestion, bytes(found.body)) == (
+            "second",
+            "do this",
+            b"body",
+        )
 
     @pytest.mark.parametrize(
         "words", ["a\x00b", "\ud800", "x" * 5_000, "'; DROP TABLE landing;--", "👩‍👩‍👧"], ids=ascii

@@ -13,9 +13,10 @@ from crossdock.bus import Outgoing
 from crossdock.canonical import Entity, EntityRef, Fulfillment
 from crossdock.canonical.entity import contract_error
 from crossdock.connector import Connector, Ignore
-from crossdock.errors import ContractError
+from crossdock.errors import ContractError, TransientError
 from crossdock.events import Envelope, Event, Raw, now_text
 from crossdock.identity import entity_id, event_id, fingerprint
+from crossdock.jsontext import shorten
 from pydantic import ValidationError
 from sqlalchemy.engine import Connection
 
@@ -27,6 +28,9 @@ from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import claims
 from crossdock_stages.recovery import Trouble
 from crossdock_stages.topology import Topology
+
+MAX_KEY = 64
+"""As long as the ledger's column; our own ids have 30 characters."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,12 @@ def _complete(
     body = data.dump()
     revision = _revision_text(event.revision)
     key = data.order.id if isinstance(data, Fulfillment) and data.order.id else own_id
+    if len(key) > MAX_KEY:
+        raise ContractError(
+            f"{event.type} {event.native_id}: the order id {shorten(key)} is none of ours",
+            pointer="/order/id",
+            value=shorten(key),
+        )
     return Said(
         Envelope(
             id=event_id(own_id, event.type, revision, fingerprint(body)),
@@ -143,11 +153,15 @@ class Translate:
         for item in go:
             try:
                 said = self._say(item)
+                messages = [self.topology.event(one.envelope, one.body) for one in said]
             except Ignore as reason:
                 results.append(Translated(landing_id=item.id, state="ignored", reason=str(reason)))
                 continue
             except ContractError as error:
                 results.append(Translated(landing_id=item.id, state="dead", reason=str(error)))
+                troubles.append(_trouble(item, error=error))
+                continue
+            except TransientError as error:
                 troubles.append(_trouble(item, error=error))
                 continue
             except Exception as error:  # noqa: BLE001 - a connector's bug ends one message only
@@ -166,12 +180,12 @@ class Translate:
                     events=tuple(one.envelope.id for one in said),
                 )
             )
-            for one in said:
-                message = self.topology.event(one.envelope, one.body)
+            for one, message in zip(said, messages, strict=True):
                 if not message.body:
                     kept.append({"id": one.envelope.id, "body": one.body, "at": time.time()})
-                outgoing.append(message)
-        released = [item.id for item in go if item.retry]
+            outgoing += messages
+        stuck = {trouble.message.id for trouble in troubles}
+        released = [item.id for item in go if item.retry and item.id not in stuck]
 
         def work(tx: Connection) -> None:
             if kept:
