@@ -57,9 +57,12 @@ class Breaker:
         else:
             self.succeeded()
             return
-        if pause_s > 0.0 and time.monotonic() >= self.until:
-            self.opened += not isinstance(error, RateLimitedError)
-            self.until = time.monotonic() + pause_s * random.uniform(0.9, 1.1)  # noqa: S311
+        now = time.monotonic()
+        until = now + pause_s * random.uniform(0.9, 1.1)  # noqa: S311
+        if pause_s > 0.0 and until > self.until:
+            # calls that were under way together fail together: that opens it once
+            self.opened += now >= self.until and not isinstance(error, RateLimitedError)
+            self.until = until
             self.reason = str(error)
 
     async def closed(self) -> None:
