@@ -2,6 +2,9 @@
 
 import asyncio
 import itertools
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -29,14 +32,18 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         site.stop()
 
 
-async def archive(site: Site, sku: str) -> None:
+async def archive(site: Site, sku: str, *, active: bool = False) -> None:
     """As a colleague would, in the ERP's own interface."""
     erp = yaml.safe_load(site.file.read_text())["connections"]["erp"]
     headers = {"authorization": f"bearer {erp['api_key']}"}
     async with Http(name="erp", base_url=erp["url"], headers=headers) as http:
-        where = {"domain": [["default_code", "=", sku]], "fields": ["id"]}
+        where = {
+            "domain": [["default_code", "=", sku]],
+            "fields": ["id"],
+            "context": {"active_test": False},
+        }
         found = (await http.post("/json/2/product.product/search_read", json=where)).json()
-        change = {"ids": [found[0]["id"]], "vals": {"active": False}}
+        change = {"ids": [found[0]["id"]], "vals": {"active": active}}
         await http.post("/json/2/product.product/write", json=change)
 
 
@@ -88,3 +95,21 @@ async def test_a_rejected_order_goes_to_the_desk_and_harms_nobody(site: Site) ->
     assert seen.duplicates_in_erp == seen.dead_letters == 0
     assert seen.orders_in_erp == 20 - seen.exceptions
     assert seen.account_difference == 0
+
+    listed = desk(site, "list")
+    assert len(listed["cases"]) == seen.exceptions
+    assert all("TOTE" in case["message"] and case["suggestion"] for case in listed["cases"])
+    await archive(site, "TOTE", active=True)
+    desk(site, "retry", "--all")
+    judgement, _ = await finish(site, 20, seed=3)
+    assert judgement.complete, judgement
+    assert judgement.exceptions == judgement.dead_letters == 0
+
+
+def desk(site: Site, *words: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "crossdock_runner.cli", "exceptions", *words]
+    done = subprocess.run(
+        [*command, "-d", str(site.file), "--json"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))

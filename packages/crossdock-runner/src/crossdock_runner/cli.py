@@ -107,6 +107,96 @@ def trace(
     raise typer.Exit(trace_reference(reference, file, as_json=as_json))
 
 
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None, typer.Option(help="Measure this row alone; repeatable.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, max=50, help="How often each case is measured.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Small and rough, one round.")] = False,
+    chart: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also draw the ratios as SVG.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure every stage beside a yardstick in the same run: rates, ratios, memory."""
+    from crossdock_runner.bench.command import run_bench
+
+    raise typer.Exit(
+        run_bench(only=only or [], rounds=rounds, quick=quick, chart=chart, as_json=as_json)
+    )
+
+
+Action = Annotated[str, typer.Argument(help="list, show, retry, resolve or assign.")]
+CaseIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which cases.")]
+DeploymentOption = Annotated[Path, typer.Option("--deployment", "-d", help="The deployment.yaml.")]
+Everything = Annotated[bool, typer.Option("--all", help="All that are open and fit the filters.")]
+OfConnection = Annotated[str | None, typer.Option(help="Only cases of this connection.")]
+Reason = Annotated[str, typer.Option(help="Why it is resolved; kept with it.")]
+
+
+@app.command()
+def exceptions(
+    action: Action = "list",
+    ids: CaseIds = None,
+    file: DeploymentOption = Path("deployment.yaml"),
+    everything: Everything = False,
+    connection: OfConnection = None,
+    code: Annotated[str | None, typer.Option(help="Only cases with this code.")] = None,
+    reason: Reason = "",
+    owner: Annotated[str, typer.Option(help="Whose case it shall be.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Work the exception desk: list, show, assign, retry, resolve."""
+    from crossdock_runner.desk import work_desk
+
+    raise typer.Exit(
+        work_desk(
+            "exceptions",
+            action,
+            ids or [],
+            file,
+            everything=everything,
+            connection=connection,
+            code=code,
+            reason=reason,
+            owner=owner,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
+def dead(
+    action: Action = "list",
+    ids: CaseIds = None,
+    file: DeploymentOption = Path("deployment.yaml"),
+    everything: Everything = False,
+    connection: OfConnection = None,
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Work the dead letters: list, show, retry (after a mapping was mended), resolve."""
+    from crossdock_runner.desk import work_desk
+
+    raise typer.Exit(
+        work_desk(
+            "dead",
+            action,
+            ids or [],
+            file,
+            everything=everything,
+            connection=connection,
+            code=None,
+            reason=reason,
+            owner="",
+            as_json=as_json,
+        )
+    )
+
+
 def print_json(document: Any) -> None:
     """The one JSON document of a command."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")

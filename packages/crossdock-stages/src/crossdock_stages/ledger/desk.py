@@ -186,51 +186,77 @@ def due(tx: Connection, now: float, again_after_s: float, limit: int = 200) -> l
 
 
 def open_exceptions(tx: Connection, rows: Sequence[tuple[Stuck, str, str]], now: float) -> None:
-    """Put these on the exception desk: (what, severity, suggestion)."""
-    if rows:
-        tx.execute(
-            upsert(tx, exceptions).on_conflict_do_nothing(index_elements=["stage", "message_id"]),
-            [
-                {
-                    "id": "exc_" + digest(stuck.stage, stuck.message_id),
-                    "code": stuck.code,
-                    "severity": severity,
-                    "stage": stuck.stage,
-                    "connection": stuck.connection,
-                    "entity_id": stuck.entity_id,
-                    "message_id": stuck.message_id,
-                    "message": stuck.reason[:4000],
-                    "suggestion": suggestion,
-                    "headers": json.dumps(dict(stuck.headers)),
-                    "body": stuck.body,
-                    "state": "open",
-                    "opened_at": now,
-                }
-                for stuck, severity, suggestion in rows
-            ],
-        )
+    """Put these on the exception desk: (what, severity, suggestion).
+
+    One that was resolved and comes back is open again, with its newest words.
+    """
+    if not rows:
+        return
+    insert = upsert(tx, exceptions)
+    tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["stage", "message_id"],
+            set_={
+                "state": "open",
+                "code": insert.excluded.code,
+                "message": insert.excluded.message,
+                "resolved_at": None,
+            },
+        ),
+        [
+            {
+                "id": "exc_" + digest(stuck.stage, stuck.message_id),
+                "code": stuck.code,
+                "severity": severity,
+                "stage": stuck.stage,
+                "connection": stuck.connection,
+                "entity_id": stuck.entity_id,
+                "entity_key": stuck.entity_key,
+                "message_id": stuck.message_id,
+                "address": stuck.address,
+                "message": stuck.reason[:4000],
+                "suggestion": suggestion,
+                "headers": json.dumps(dict(stuck.headers)),
+                "body": stuck.body,
+                "state": "open",
+                "opened_at": now,
+            }
+            for stuck, severity, suggestion in rows
+        ],
+    )
 
 
 def bury(tx: Connection, rows: Sequence[Stuck], now: float) -> None:
-    """Keep these whole as dead letters, with the reason."""
-    if rows:
-        tx.execute(
-            upsert(tx, dead_letters).on_conflict_do_nothing(index_elements=["stage", "message_id"]),
-            [
-                {
-                    "id": "dead_" + digest(row.stage, row.message_id),
-                    "stage": row.stage,
-                    "connection": row.connection,
-                    "topic": row.topic,
-                    "entity_key": row.entity_key,
-                    "message_id": row.message_id,
-                    "reason": row.reason[:4000],
-                    "pointer": row.pointer[:1000],
-                    "headers": json.dumps(dict(row.headers)),
-                    "body": row.body,
-                    "state": "open",
-                    "at": now,
-                }
-                for row in rows
-            ],
-        )
+    """Keep these whole as dead letters, with the reason; one that comes back is open again."""
+    if not rows:
+        return
+    insert = upsert(tx, dead_letters)
+    tx.execute(
+        insert.on_conflict_do_update(
+            index_elements=["stage", "message_id"],
+            set_={
+                "state": "open",
+                "reason": insert.excluded.reason,
+                "pointer": insert.excluded.pointer,
+                "resolved_at": None,
+            },
+        ),
+        [
+            {
+                "id": "dead_" + digest(row.stage, row.message_id),
+                "stage": row.stage,
+                "connection": row.connection,
+                "topic": row.topic,
+                "entity_key": row.entity_key,
+                "message_id": row.message_id,
+                "address": row.address,
+                "reason": row.reason[:4000],
+                "pointer": row.pointer[:1000],
+                "headers": json.dumps(dict(row.headers)),
+                "body": row.body,
+                "state": "open",
+                "at": now,
+            }
+            for row in rows
+        ],
+    )

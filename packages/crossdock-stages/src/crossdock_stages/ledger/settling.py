@@ -1,0 +1,173 @@
+"""What a person does at the desk: look, take, try again, resolve.
+
+Trying again puts the message into the waiting room, due at once; a running line picks it up. It
+works from any process that can reach the ledger.
+"""
+
+import getpass
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from crossdock.errors import ConfigError
+from sqlalchemy.engine import Connection
+
+from crossdock_stages.ledger import desk
+from crossdock_stages.ledger.desk import Stuck
+from crossdock_stages.ledger.tables import dead_letters, entities, exceptions, landing, outbox
+
+Kind = Literal["exceptions", "dead"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One exception or dead letter as a person sees it."""
+
+    id: str
+    kind: Kind
+    stage: str
+    code: str
+    severity: str
+    connection: str
+    label: str
+    """What people call the thing: an order's number."""
+    entity_key: str
+    message_id: str
+    message: str
+    suggestion: str
+    owner: str
+    state: str
+    since: float
+    resolution: str
+    address: str
+    body: bytes
+    headers: dict[str, str]
+
+
+def cases(
+    tx: Connection,
+    kind: Kind,
+    *,
+    state: str = "open",
+    case_id: str | None = None,
+    connection: str | None = None,
+    code: str | None = None,
+    limit: int = 1000,
+) -> list[Case]:
+    """Oldest first."""
+    table = exceptions if kind == "exceptions" else dead_letters
+    query = sa.select(table)
+    if case_id is not None:
+        query = query.where(table.c.id == case_id)
+    elif state != "all":
+        query = query.where(table.c.state == state)
+    if connection is not None:
+        query = query.where(table.c.connection == connection)
+    if code is not None and kind == "exceptions":
+        query = query.where(exceptions.c.code == code)
+    since = exceptions.c.opened_at if kind == "exceptions" else dead_letters.c.at
+    rows = tx.execute(query.order_by(since).limit(limit)).all()
+    keys = {row.entity_key for row in rows}
+    labels = {
+        row.id: row.label
+        for row in tx.execute(
+            sa.select(entities.c.id, entities.c.label).where(entities.c.id.in_(keys))
+        )
+    }
+    return [_case(row._mapping, kind, labels.get(row.entity_key, "")) for row in rows]
+
+
+def _case(row: Any, kind: Kind, label: str) -> Case:
+    is_exception = kind == "exceptions"
+    return Case(
+        id=row["id"],
+        kind=kind,
+        stage=row["stage"],
+        code=row["code"] if is_exception else "dead_letter",
+        severity=row["severity"] if is_exception else "error",
+        connection=row["connection"],
+        label=label,
+        entity_key=row["entity_key"],
+        message_id=row["message_id"],
+        message=row["message"] if is_exception else row["reason"],
+        suggestion=(
+            row["suggestion"]
+            if is_exception
+            else "Correct the mapping or the sender, then retry; the payload is kept."
+        ),
+        owner=row["owner"] if is_exception else "",
+        state=row["state"],
+        since=row["opened_at"] if is_exception else row["at"],
+        resolution=row["resolution"],
+        address=row["address"],
+        body=bytes(row["body"]),
+        headers=json.loads(row["headers"]),
+    )
+
+
+def assign(tx: Connection, case_id: str, owner: str) -> None:
+    """Say whose case it is."""
+    tx.execute(exceptions.update().where(exceptions.c.id == case_id).values(owner=owner))
+
+
+def resolve(tx: Connection, chosen: Sequence[Case], reason: str, now: float) -> None:
+    """Close these with a reason; who did it stands with it."""
+    note = f"{getpass.getuser()}: {reason}"
+    for kind, table in (("exceptions", exceptions), ("dead", dead_letters)):
+        ids = [case.id for case in chosen if case.kind == kind]
+        if ids:
+            tx.execute(
+                table.update()
+                .where(table.c.id.in_(ids))
+                .values(state="resolved", resolved_at=now, resolution=note)
+            )
+
+
+def retry(tx: Connection, chosen: Sequence[Case], now: float) -> None:
+    """Try these again. They are closed as `retried`, and open again if they fail again.
+
+    ConfigError names a case that cannot be tried again: it never was a message, or it was
+    applied already and only waits for a person's word.
+    """
+    for case in chosen:
+        if case.state != "open":
+            raise ConfigError(f"{case.id} is {case.state}; only open cases can be tried again")
+        if not case.address or (
+            case.stage == "decide"
+            and case.kind == "exceptions"
+            and case.code not in {"unavailable", "rate_limited"}
+        ):
+            raise ConfigError(
+                f"{case.id} ({case.code}) cannot be tried again: resolve it with a reason"
+            )
+    for case in chosen:
+        seq = tx.execute(sa.select(outbox.c.seq).where(outbox.c.id == case.message_id)).scalar()
+        if seq is not None:
+            tx.execute(
+                outbox.update()
+                .where(outbox.c.id == case.message_id)
+                .values(state="open", published_at=now, closed_at=None)
+            )
+        if case.stage == "translate":
+            tx.execute(
+                landing.update()
+                .where(landing.c.id == case.message_id)
+                .values(state="landed", settled=False, published_at=now)
+            )
+        stuck = Stuck(
+            stage=case.stage,
+            message_id=case.message_id,
+            connection=case.connection,
+            entity_key=case.entity_key,
+            address=case.address,
+            headers=case.headers,
+            body=case.body,
+            code="retry",
+            reason=f"tried again by {getpass.getuser()}",
+            next_at=now,
+            place=seq or int(now * 1e6),
+        )
+        desk.park(tx, [stuck], now)
+    resolve(tx, chosen, "tried again", now)
