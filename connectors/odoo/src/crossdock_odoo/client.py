@@ -1,13 +1,14 @@
 """One open connection to one Odoo: the ports, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import crossdock
 
+from crossdock_odoo.batches import Batches
 from crossdock_odoo.config import OdooConfig
 from crossdock_odoo.masterdata import MasterData
 from crossdock_odoo.orders import Orders
@@ -33,6 +34,7 @@ class Odoo:
 
     rpc: Rpc
     orders: Orders
+    batches: Batches
     poller: Poller
 
     async def probe(self) -> crossdock.Health:
@@ -66,6 +68,22 @@ class Odoo:
             f"Odoo handles order.create and order.cancel, not {command.type}", reason="not_handled"
         )
 
+    async def apply_many(
+        self, commands: Sequence[crossdock.Command[Any]]
+    ) -> Sequence[crossdock.Receipt | crossdock.CrossdockError]:
+        """Orders in batches, all else one by one; see `crossdock.connector.AppliesMany`."""
+        answers: dict[int, crossdock.Receipt | crossdock.CrossdockError] = {}
+        creates = [i for i, command in enumerate(commands) if command.type == "order.create"]
+        told = await self.batches.create([commands[i] for i in creates])
+        answers |= zip(creates, told, strict=True)
+        for index, command in enumerate(commands):
+            if index not in answers:
+                try:
+                    answers[index] = await self.apply(command)
+                except crossdock.CrossdockError as error:
+                    answers[index] = error
+        return [answers[index] for index in range(len(commands))]
+
     async def find(self, command: crossdock.Command[Any]) -> crossdock.Receipt | None:
         """The receipt of a command that is wholly done."""
         return await self.orders.find(command)
@@ -77,8 +95,10 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
     async with context.http(base_url=str(config.url), timeout_s=config.timeout_s) as http:
         rpc = Rpc(http, config)
         master = MasterData(rpc)
+        orders = Orders(rpc, master, context.namespace)
         yield Odoo(
             rpc=rpc,
-            orders=Orders(rpc, master, context.namespace),
+            orders=orders,
+            batches=Batches(orders),
             poller=Poller(rpc, master, context.namespace),
         )

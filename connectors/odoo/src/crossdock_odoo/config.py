@@ -1,6 +1,7 @@
 """What an integrator writes under a connection of kind `odoo`."""
 
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Literal
 
 import crossdock
 from pydantic import Field, HttpUrl, SecretStr
@@ -33,7 +34,18 @@ class OdooConfig(crossdock.Config):
     """Internal reference of the service product for what the customer pays for carriage."""
     discount_product: str = "DISCOUNT"
     """Internal reference of the service product for what a unit price cannot express exactly."""
-    page_size: Annotated[int, Field(ge=1, le=5000)] = 500
+    max_total_difference: Annotated[Decimal, Field(ge=0)] | None = None
+    """By how much Odoo's total may differ from the channel's before an order is not confirmed but
+    goes to the exception desk (`total_differs`), in the order's currency; empty: it is confirmed,
+    and the receipt tells the difference."""
+    unknown_region: Literal["with_city", "reject"] = "with_city"
+    """What to do with a state or province that Odoo does not have: write it beside the city, or
+    put the order on the exception desk."""
+    batch_max: Annotated[int, Field(ge=1, le=500)] = 50
+    """Orders created and confirmed at once at most; fewer where the server is slow or fails."""
+    batch_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """How long a batch may take: its size adapts to that. Its locks hold up other users."""
+    page_size: Annotated[int, Field(ge=1, le=5000)] = 1000
     """Records read at once while polling."""
     overlap_s: Annotated[int, Field(ge=0, le=86_400)] = 120
     """How far each poll reaches back before its cursor, in seconds: a transaction of Odoo's

@@ -47,6 +47,64 @@ async def load(rpc: Rpc, model: str, rows: Sequence[Row]) -> list[int]:
     raise error
 
 
+async def load_each(
+    rpc: Rpc, model: str, records: Sequence[Sequence[Row]]
+) -> list[int | crossdock.CrossdockError]:
+    """As `load` for many records of one or more rows each; a bad one harms no other.
+
+    All are written in one transaction if they can be. If not, those that Odoo names are written
+    one by one, for it may name an innocent first one, too; and the others again together. Where
+    it names none, or all, they are halved.
+    """
+    answers: dict[int, int | crossdock.CrossdockError] = {}
+    todo: list[list[int]] = [list(range(len(records)))]
+    tries = TRIES
+    while todo:
+        group = todo.pop()
+        if not group:
+            continue
+        if len(group) == 1:
+            try:
+                answers[group[0]] = (await load(rpc, model, records[group[0]]))[0]
+            except crossdock.CrossdockError as error:
+                if isinstance(error, crossdock.UnavailableError) and error.outcome != "failed":
+                    raise
+                answers[group[0]] = error
+            continue
+        columns, data = table([row for index in group for row in records[index]])
+        answer = await rpc.call(model, "load", fields=columns, data=data)
+        ids = answer.get("ids") if isinstance(answer, dict) else None
+        if isinstance(ids, list) and len(ids) == len(group) and all(ids):
+            answers |= zip(group, ids, strict=True)
+            continue
+        error_ = refusal(model, answer, data)
+        if isinstance(error_, crossdock.TransientError) and tries:
+            tries -= 1
+            await asyncio.sleep(PAUSE_S * (TRIES - tries))
+            todo.append(group)
+            continue
+        blamed = _blamed(answer, len(group))
+        if blamed and len(blamed) < len(group):
+            todo.append([index for place, index in enumerate(group) if place not in blamed])
+            todo += [[group[place]] for place in blamed]
+        else:
+            todo += [group[: len(group) // 2], group[len(group) // 2 :]]
+    return [answers[index] for index in range(len(records))]
+
+
+def _blamed(answer: Any, count: int) -> set[int]:
+    """The records that the messages of a refused `load` are about."""
+    messages = answer.get("messages") if isinstance(answer, dict) else None
+    return {
+        message["record"]
+        for message in messages or ()
+        if isinstance(message, dict)
+        and message.get("type") == "error"
+        and isinstance(message.get("record"), int)
+        and 0 <= message["record"] < count
+    }
+
+
 _RACE = re.compile(r"serializ|deadlock|could not obtain lock|duplicate key", re.IGNORECASE)
 """PostgreSQL's words for two transactions that met. The answer carries no error name to go by."""
 

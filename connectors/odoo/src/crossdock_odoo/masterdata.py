@@ -63,6 +63,15 @@ class MasterData:
         for sku in skus:
             self._products.pop(sku, None)
 
+    async def archived(self, sku: str) -> bool:
+        """Whether a product with this SKU is there, put away."""
+        found = await self.rpc.call(
+            "product.product",
+            "search_count",
+            domain=[["default_code", "=", sku], ["active", "=", False]],
+        )
+        return bool(found)
+
     async def country(self, code: str) -> int | None:
         """The id of a country by its ISO code."""
         if not self._countries:

@@ -11,16 +11,18 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import crossdock
-from crossdock.canonical import Address, Order
+from crossdock.canonical import Order
 
-from crossdock_odoo import partners, saleorder
+from crossdock_odoo import saleorder
 from crossdock_odoo.externalids import line_id_of
 from crossdock_odoo.loading import load
-from crossdock_odoo.masterdata import MasterData, missing_taxes
+from crossdock_odoo.masterdata import MasterData
+from crossdock_odoo.preparing import Preparer
 from crossdock_odoo.rpc import Rpc
 
 CONFIRMED = frozenset({"sale", "done"})
 """`done` is a locked order up to Odoo 16; later ones have `locked` beside."""
+DRAFT = frozenset({"draft", "sent"})
 STATE = ["name", "state", "amount_total", "currency_id", "order_line"]
 
 
@@ -31,6 +33,11 @@ class Orders:
     rpc: Rpc
     master: MasterData
     namespace: str
+
+    @property
+    def preparer(self) -> Preparer:
+        """What is looked up before writing."""
+        return Preparer(self.rpc, self.master, self.namespace)
 
     async def create(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
         """Create and confirm. Four calls for known products: partners, order, confirm, read back.
@@ -43,15 +50,18 @@ class Orders:
             raise crossdock.ContractError("order.create needs an Order with its canonical id")
         native = await self.look(order.id) if command.attempt > 1 else None
         if native is not None:
-            return await self._confirm(order, native, (await self._state(native))["state"])
+            state = (await self.state(native))["state"]
+            if state not in DRAFT:
+                return await self.confirm(order, native, state)
         try:
             native, names = await self._load(order)
         except crossdock.RejectedError:
             native = await self.look(order.id)
-            if native is None:
+            state = (await self.state(native))["state"] if native is not None else "draft"
+            if native is None or state in DRAFT:
                 raise
-            return await self._confirm(order, native, (await self._state(native))["state"])
-        return await self._confirm(order, native, "draft", names)
+            return await self.confirm(order, native, state)
+        return await self.confirm(order, native, "draft", names)
 
     async def cancel(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
         """Cancel, unless something was shipped: Odoo itself would not mind (recordings 09/05)."""
@@ -59,7 +69,7 @@ class Orders:
         native = await self.look(order_id)
         if native is None:
             return crossdock.Receipt(changed=False, note="was never created in Odoo")
-        state = await self._state(native)
+        state = await self.state(native)
         if state["state"] == "cancel":
             return self._cancelled(native, state, changed=False)
         await self._refuse_if_shipped(native, state, "Create a return in Odoo instead")
@@ -71,9 +81,9 @@ class Orders:
                 context={"disable_cancel_warning": True},
             )
         except crossdock.RejectedError:
-            if (await self._state(native))["state"] != "cancel":
+            if (await self.state(native))["state"] != "cancel":
                 raise
-        state = await self._state(native)
+        state = await self.state(native)
         if state["state"] != "cancel":
             raise crossdock.RejectedError(
                 f"{state['name']} is still {state['state']} after it was to be cancelled. "
@@ -90,13 +100,13 @@ class Orders:
         native = await self.look(command.entity_id)
         if native is None:
             return None
-        state = await self._state(native)
+        state = await self.state(native)
         if command.type == "order.cancel":
             return self._cancelled(native, state, False) if state["state"] == "cancel" else None
         if state["state"] not in CONFIRMED:
             return None
-        lines = await self._lines(command.entity_id, state["order_line"], ())
-        return self._receipt(command.data, native, state, lines)
+        lines = await self.lines(command.entity_id, state["order_line"], ())
+        return self.receipt(command.data, native, state, lines)
 
     async def look(self, order_id: str) -> int | None:
         """The database id of an order by our external id."""
@@ -116,128 +126,67 @@ class Orders:
 
         The order's id, and the names of the lines in the order in which Odoo numbers them.
         """
-        digits = await self.master.price_digits()
-        config = self.rpc.config
-        lines = saleorder.positions(
-            order,
-            order.id or "",
-            digits=digits,
-            shipping=config.shipping_product,
-            discount=config.discount_product,
-        )
-        if not lines:
-            raise crossdock.RejectedError(
-                f"order {order.number} has nothing to be delivered or charged", reason="empty_order"
-            )
-        version = await self.rpc.version()
-        names = saleorder.Names(
-            namespace=self.namespace,
-            tax_field=version.tax_field,
-            price_digits=digits,
-            products=await self._products(order, lines),
-            taxes=await self._taxes(order, lines),
-            shipping_product=config.shipping_product,
-            discount_product=config.discount_product,
-        )
-        pricelist = await self.master.pricelist(order.currency)
-        warehouse = None
-        if config.warehouses:
-            warehouse = (await self.master.warehouses())[config.warehouses[0]]
-        places = {
-            index: await self._place(order, address)
-            for index, address in enumerate(partners.addresses(order))
-        }
-        who = partners.parties(order, self.namespace, places)
-        ids = await load(self.rpc, "res.partner", who.rows)
-        heading = saleorder.Heading(
-            partner=ids[who.customer],
-            invoice_to=ids[who.invoice_to],
-            ship_to=ids[who.ship_to],
-            pricelist=pricelist,
-            warehouse=warehouse,
-            company=config.company,
-        )
+        ready = await self.preparer.prepare(order)
+        rows = ready.parties.rows
+        ids = await load(self.rpc, "res.partner", rows)
+        contacts = {row["id"]: found for row, found in zip(rows, ids, strict=True)}
         try:
-            loaded = await load(
-                self.rpc, "sale.order", saleorder.rows(order, lines, heading, names)
-            )
+            loaded = await load(self.rpc, "sale.order", ready.rows(contacts))
         except crossdock.RejectedError:
-            self.master.forget_products(line.sku for line in lines)
+            self.master.forget_products(line.sku for line in ready.lines)
             raise
-        return loaded[0], [line.name for line in lines]
+        return loaded[0], ready.line_names
 
-    async def _products(self, order: Order, lines: list[saleorder.Position]) -> Mapping[str, int]:
-        products = await self.master.products(line.sku for line in lines)
-        config = self.rpc.config
-        for line in lines:
-            if line.sku in products:
-                continue
-            if line.sku == config.shipping_product and line.delivery:
-                advice = "create a service product with it, or set `shipping_product`"
-            elif line.sku == config.discount_product:
-                advice = "create a service product with it, or set `discount_product`"
-            else:
-                advice = "create the product or unarchive it, with this as its internal reference"
-            raise crossdock.RejectedError(
-                f"order {order.number}, line {line.text!r}: no active product in Odoo has the SKU "
-                f"{line.sku!r}; {advice}, then retry. Nothing was created",
-                reason="unknown_sku",
-                parts={"sku": line.sku, "line": line.name},
-            )
-        return products
-
-    async def _taxes(
-        self, order: Order, lines: list[saleorder.Position]
-    ) -> Mapping[tuple[Decimal, bool], int]:
-        wanted = [
-            key
-            for line in lines
-            for tax in line.taxes
-            if (key := saleorder.tax_key(tax, order, line.text)) is not None
-        ]
-        found = await self.master.taxes(wanted) if wanted else {}
-        error = missing_taxes(wanted, found, order.number)
-        if error is not None:
-            raise error
-        return found
-
-    async def _place(self, order: Order, address: Address) -> partners.Place:
-        if address.country is None:
-            return partners.Place()
-        country = await self.master.country(address.country)
-        if country is None:
-            raise crossdock.RejectedError(
-                f"order {order.number}: Odoo knows no country {address.country!r}",
-                reason="unknown_country",
-                parts={"country": address.country},
-            )
-        state = None
-        if address.region:
-            state = await self.master.state(address.country, address.region)
-        return partners.Place(country=country, state=state)
-
-    async def _confirm(
+    async def confirm(
         self, order: Order, native: int, state: str, names: Sequence[str] = ()
     ) -> crossdock.Receipt:
         """Confirm unless it is. A lost race looks like a business error: the state decides."""
-        if state not in CONFIRMED and state != "cancel":
-            try:
-                await self.rpc.call("sale.order", "action_confirm", ids=[native])
-            except crossdock.RejectedError:
-                if (await self._state(native))["state"] in ("draft", "sent"):
-                    raise
-        found = await self._state(native)
-        if found["state"] not in CONFIRMED:
-            raise crossdock.RejectedError(
-                f"{found['name']}, our order {order.number}, is {found['state']} in Odoo and not "
-                "confirmed. Confirm it there, or cancel the order in the shop",
-                reason=f"order_is_{found['state']}",
-                parts={"native_id": native},
-            )
-        lines = await self._lines(order.id or "", found["order_line"], names)
-        return self._receipt(order, native, found, lines)
+        if state in DRAFT:
+            if self.checks_before or is_held(order):
+                self.check_total(order, await self.state(native))
+            if not is_held(order):
+                try:
+                    await self.rpc.call("sale.order", "action_confirm", ids=[native])
+                except crossdock.RejectedError:
+                    if (await self.state(native))["state"] in DRAFT:
+                        raise
+        found = await self.state(native)
+        self.refuse_unless_confirmed(order, found)
+        lines = await self.lines(order.id or "", found["order_line"], names)
+        return self.receipt(order, native, found, lines)
 
-    async def _state(self, native: int) -> dict[str, Any]:
+    @property
+    def checks_before(self) -> bool:
+        """Whether a total that differs keeps an order from being confirmed."""
+        return self.rpc.config.max_total_difference is not None
+
+    def check_total(self, order: Order, state: Mapping[str, Any]) -> None:
+        """RejectedError `total_differs`: by more than the configuration allows."""
+        allowed = self.rpc.config.max_total_difference
+        total, asked = total_of(order, state), order.totals.total.amount
+        if allowed is not None and abs(total - asked) > allowed:
+            raise crossdock.RejectedError(
+                f"{state['name']}, our order {order.number}, comes to {total:f} {order.currency} "
+                f"in Odoo, and the channel says {asked:f}: {total - asked:+f}, more than the "
+                f"{allowed:f} of `max_total_difference`. It is left as a quotation. Correct taxes "
+                "or products in Odoo and retry, or confirm it there by hand",
+                reason="total_differs",
+                parts={"native_id": state["id"], "total": f"{total:f}", "asked": f"{asked:f}"},
+            )
+
+    def refuse_unless_confirmed(self, order: Order, found: Mapping[str, Any]) -> None:
+        """RejectedError: somebody cancelled it, or Odoo did not confirm it."""
+        if found["state"] in CONFIRMED or (is_held(order) and found["state"] in DRAFT):
+            return
+        raise crossdock.RejectedError(
+            f"{found['name']}, our order {order.number}, is {found['state']} in Odoo and not "
+            "confirmed. Confirm it there, or cancel the order in the shop",
+            reason=f"order_is_{found['state']}",
+            parts={"native_id": found["id"]},
+        )
+
+    async def state(self, native: int) -> dict[str, Any]:
+        """The order as it stands. RejectedError: it is gone."""
         rows = await self.rpc.read("sale.order", [native], STATE)
         if not rows:
             raise crossdock.RejectedError(
@@ -245,7 +194,7 @@ class Orders:
             )
         return rows[0]
 
-    async def _lines(
+    async def lines(
         self, order_id: str, natives: list[int], names: Sequence[str]
     ) -> dict[str, str]:
         """Our line ids to the ids of Odoo's lines.
@@ -291,13 +240,27 @@ class Orders:
             native_id=str(native), changed=changed, note=f"{state['name']}, cancelled"
         )
 
-    def _receipt(
+    def receipt(
         self, order: Order, native: int, state: Mapping[str, Any], lines: Mapping[str, str]
     ) -> crossdock.Receipt:
+        """What `deliver` is told; a difference of totals in words."""
         unit = Decimal(1).scaleb(-saleorder.decimals(order.currency))
-        total = Decimal(repr(state["amount_total"])).quantize(unit, ROUND_HALF_UP)
+        total = total_of(order, state)
         note = f"{state['name']}, total {total:f} {order.currency}"
+        if state["state"] in DRAFT:
+            note += ", held as a quotation"
         asked = order.totals.total.amount
         if abs(total - asked) > unit * max(len(order.lines) + len(order.shipping), 1):
             note += f"; the channel says {asked:f}: {total - asked:+f}"
         return crossdock.Receipt(native_id=str(native), note=note, extra_ids=lines)
+
+
+def total_of(order: Order, state: Mapping[str, Any]) -> Decimal:
+    """Odoo's total without the noise of floats."""
+    unit = Decimal(1).scaleb(-saleorder.decimals(order.currency))
+    return Decimal(repr(state["amount_total"])).quantize(unit, ROUND_HALF_UP)
+
+
+def is_held(order: Order) -> bool:
+    """Whether something keeps the order from being shipped: it stays a quotation."""
+    return bool(getattr(order, "holds", ()))

@@ -28,6 +28,8 @@ class Place:
 
     country: int | None = None
     state: int | None = None
+    region: str = ""
+    """What to write beside the city, for Odoo has no such state."""
 
 
 def addresses(order: Order) -> list[Address]:
@@ -104,7 +106,7 @@ def _cells(address: Address, place: Place) -> dict[str, str]:
         "street": lines[0] if lines else "",
         "street2": ", ".join(lines[1:]),
         "zip": address.postal_code or "",
-        "city": address.locality or "",
+        "city": ", ".join(part for part in (address.locality, place.region) if part),
         "state_id/.id": str(place.state) if place.state else "",
         "country_id/.id": str(place.country) if place.country else "",
     }

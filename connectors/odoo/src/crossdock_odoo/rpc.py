@@ -17,6 +17,9 @@ from crossdock_odoo.config import OdooConfig
 APPLICATION_STATUSES = frozenset(range(400, 600)) - {408, 425, 429, 502, 503, 504}
 """Odoo answers these itself, with a body that says more than the status."""
 
+BY_POSITION = {"create": "vals_list", "write": "vals"}
+"""Up to 18 some models call these arguments otherwise, or know them by position alone."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
@@ -218,7 +221,9 @@ class Rpc:
         self, model: str, method: str, ids: Sequence[int] | None, arguments: dict[str, Any]
     ) -> Any:
         uid = await self._login()
-        positional = [] if ids is None else [list(ids)]
+        positional: list[Any] = [] if ids is None else [list(ids)]
+        if method in BY_POSITION and BY_POSITION[method] in arguments:
+            positional.append(arguments.pop(BY_POSITION[method]))
         key = self.config.api_key.get_secret_value()
         return await self._service(
             "object",

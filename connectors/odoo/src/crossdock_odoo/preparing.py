@@ -1,0 +1,168 @@
+"""Everything an order needs to be known before it is written: looked up, nothing written yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import crossdock
+from crossdock.canonical import Address, Order
+
+from crossdock_odoo import partners, saleorder
+from crossdock_odoo.masterdata import MasterData, missing_taxes
+from crossdock_odoo.rpc import Rpc
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """An order as Odoo is to hold it."""
+
+    order: Order
+    lines: tuple[saleorder.Position, ...]
+    names: saleorder.Names
+    parties: partners.Parties
+    pricelist: int
+    warehouse: int | None
+    company: int | None
+
+    def rows(self, contacts: Mapping[str, int]) -> list[dict[str, str]]:
+        """For `load`; `contacts` are the ids of partners by external id."""
+        who = self.parties
+        heading = saleorder.Heading(
+            partner=contacts[who.rows[who.customer]["id"]],
+            invoice_to=contacts[who.rows[who.invoice_to]["id"]],
+            ship_to=contacts[who.rows[who.ship_to]["id"]],
+            pricelist=self.pricelist,
+            warehouse=self.warehouse,
+            company=self.company,
+        )
+        return saleorder.rows(self.order, self.lines, heading, self.names)
+
+    @property
+    def line_names(self) -> list[str]:
+        """The names of the lines' external ids, in the order in which Odoo numbers them."""
+        return [line.name for line in self.lines]
+
+
+@dataclass(frozen=True)
+class Preparer:
+    """Finds products, taxes, pricelist, warehouse and countries."""
+
+    rpc: Rpc
+    master: MasterData
+    namespace: str
+
+    async def warm(self, orders: Sequence[Order]) -> None:
+        """Ask for the products of many orders at once; what is wrong is told order by order."""
+        config = self.rpc.config
+        skus = {line.sku for order in orders for line in order.lines if line.sku}
+        try:
+            await self.master.products(skus | {config.shipping_product, config.discount_product})
+        except crossdock.RejectedError:
+            return
+
+    async def prepare(self, order: Order) -> Prepared:
+        """RejectedError names the first thing that Odoo lacks, and what to do."""
+        digits = await self.master.price_digits()
+        config = self.rpc.config
+        lines = saleorder.positions(
+            order,
+            order.id or "",
+            digits=digits,
+            shipping=config.shipping_product,
+            discount=config.discount_product,
+        )
+        if not lines:
+            raise crossdock.RejectedError(
+                f"order {order.number} has nothing to be delivered or charged", reason="empty_order"
+            )
+        version = await self.rpc.version()
+        names = saleorder.Names(
+            namespace=self.namespace,
+            tax_field=version.tax_field,
+            price_digits=digits,
+            products=await self._products(order, lines),
+            taxes=await self._taxes(order, lines),
+            shipping_product=config.shipping_product,
+            discount_product=config.discount_product,
+        )
+        pricelist = await self.master.pricelist(order.currency)
+        warehouse = None
+        if config.warehouses:
+            warehouse = (await self.master.warehouses())[config.warehouses[0]]
+        places = {
+            index: await self._place(order, address)
+            for index, address in enumerate(partners.addresses(order))
+        }
+        return Prepared(
+            order=order,
+            lines=tuple(lines),
+            names=names,
+            parties=partners.parties(order, self.namespace, places),
+            pricelist=pricelist,
+            warehouse=warehouse,
+            company=config.company,
+        )
+
+    async def _products(self, order: Order, lines: list[saleorder.Position]) -> Mapping[str, int]:
+        products = await self.master.products(line.sku for line in lines)
+        config = self.rpc.config
+        for line in lines:
+            if line.sku in products:
+                continue
+            reason = "unknown_sku"
+            if line.sku == config.shipping_product and line.delivery:
+                advice = "create a service product with it, or set `shipping_product`"
+            elif line.sku == config.discount_product:
+                advice = "create a service product with it, or set `discount_product`"
+            elif await self.master.archived(line.sku):
+                reason, advice = "archived_product", "its product is archived: unarchive it"
+            else:
+                advice = "create the product with this as its internal reference"
+            raise crossdock.RejectedError(
+                f"order {order.number}, line {line.text!r}: no active product in Odoo has the SKU "
+                f"{line.sku!r}; {advice}, then retry. Nothing was created",
+                reason=reason,
+                parts={"sku": line.sku, "line": line.name},
+            )
+        return products
+
+    async def _taxes(
+        self, order: Order, lines: list[saleorder.Position]
+    ) -> Mapping[tuple[Decimal, bool], int]:
+        wanted = [
+            key
+            for line in lines
+            for tax in line.taxes
+            if (key := saleorder.tax_key(tax, order, line.text)) is not None
+        ]
+        found = await self.master.taxes(wanted) if wanted else {}
+        error = missing_taxes(wanted, found, order.number)
+        if error is not None:
+            raise error
+        return found
+
+    async def _place(self, order: Order, address: Address) -> partners.Place:
+        if address.country is None:
+            return partners.Place()
+        country = await self.master.country(address.country)
+        if country is None:
+            raise crossdock.RejectedError(
+                f"order {order.number}: Odoo knows no country {address.country!r}. Create it in "
+                "Odoo (Contacts, Configuration, Countries), or correct the address",
+                reason="unknown_country",
+                parts={"country": address.country},
+            )
+        if not address.region:
+            return partners.Place(country=country)
+        state = await self.master.state(address.country, address.region)
+        if state is None and self.rpc.config.unknown_region == "reject":
+            raise crossdock.RejectedError(
+                f"order {order.number}: Odoo knows no state {address.region!r} of "
+                f"{address.country}. Create it in Odoo, correct the address, or set "
+                '`unknown_region: "with_city"`',
+                reason="unknown_state",
+                parts={"country": address.country, "region": address.region},
+            )
+        return partners.Place(
+            country=country, state=state, region="" if state else str(address.region)
+        )
