@@ -77,7 +77,7 @@ class Fulfilling:
             return await self._refuse(order_id, name, command.data, wanted, short, held)
         preferred = self.config.locations.get(command.data.location or "", "")
         for lines in _by_location(done.rest, portions, preferred):
-            gid = await self._create(command.data, name, lines, done)
+            gid = await self._create(command, name, lines, done)
             done.ids.append(tail(gid))
             done.lines |= {portion.line_id: tail(gid) for portion, _ in lines}
         return _receipt(done, f"{len(done.ids)} fulfilment(s) of {name}")
@@ -165,7 +165,11 @@ class Fulfilling:
             page = answer.data.need_object("fulfillmentOrder").need_object("lineItems")
 
     async def _create(
-        self, data: Fulfillment, name: str, lines: list[tuple[_Portion, int]], done: Done
+        self,
+        command: Command[Fulfillment],
+        name: str,
+        lines: list[tuple[_Portion, int]],
+        done: Done,
     ) -> str:
         grouped: dict[str, list[dict[str, object]]] = {}
         for portion, quantity in lines:
@@ -176,9 +180,9 @@ class Fulfilling:
                 {"fulfillmentOrderId": gid, "fulfillmentOrderLineItems": items}
                 for gid, items in grouped.items()
             ],
-            "notifyCustomer": self.config.notify_customers,
+            "notifyCustomer": self.config.notify_customers and command.notify,
         }
-        if tracking := _tracking(data):
+        if tracking := _tracking(command.data):
             fulfilment["trackingInfo"] = tracking
         answer = await self.graphql.run(queries.FULFILLMENT_CREATE, {"fulfillment": fulfilment})
         payload = answer.data.object("fulfillmentCreate")

@@ -197,6 +197,36 @@ def dead(
     )
 
 
+@app.command()
+def replay(
+    reference: Annotated[
+        str | None, typer.Argument(help="Any id: order number, landing id, native id …")
+    ] = None,
+    file: DeploymentOption = Path("deployment.yaml"),
+    connection: Annotated[str | None, typer.Option(help="What this connection said.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    since: Annotated[str | None, typer.Option(help="Landed at or after this time (UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="Landed before this time (UTC).")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Really tell it again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """See what today's mapping makes of yesterday's payloads; with --apply, tell them again."""
+    from crossdock_runner.replaying import replay_selection
+
+    raise typer.Exit(
+        replay_selection(
+            reference,
+            file,
+            connection=connection,
+            topic=topic,
+            since=since,
+            until=until,
+            apply=apply,
+            as_json=as_json,
+        )
+    )
+
+
 def print_json(document: Any) -> None:
     """The one JSON document of a command."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")

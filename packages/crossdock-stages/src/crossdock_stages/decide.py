@@ -171,6 +171,7 @@ class Decide:
             cause=cause.id,
             correlation=cause.correlation,
             refs=",".join(wish.refs),
+            mode=cause.mode,
         )
         return ToSend(
             message=self.topology.command(envelope, body, wish.target),

@@ -202,6 +202,7 @@ class Deliver:
             cause=item.id,
             correlation=item.envelope.correlation,
             native=native_id,
+            mode=item.envelope.mode,
         )
         message = self.topology.event(envelope, body)
         if not message.body:  # too large to travel: the outbox row has it
@@ -259,6 +260,7 @@ def _command(item: Item, attempt: int, native_ids: dict[str, str]) -> Command[An
         native_ids=native_ids,
         attempt=attempt,
         correlation_id=item.envelope.correlation,
+        notify=not item.envelope.mode,
     )
 
 

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -30,6 +30,9 @@ from crossdock_stages.meters import Meters
 log = logging.getLogger("crossdock.stages")
 
 HEARTBEAT_S = 2.0
+MSG_ID = "Nats-Msg-Id"
+LOST = "~lost"
+"""Parts the id of a message that was lost from how often it was sent before."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class Worker:
         started = time.perf_counter()
         async with self._heartbeat(deliveries):
             items = await self._open(deliveries)
-            outgoing = list(await self.stage.process(items))
+            outgoing = _anew(deliveries, await self.stage.process(items))
             if outgoing:
                 for answer in await self.house.bus.publish(outgoing):
                     if isinstance(answer, CrossdockError):
@@ -188,6 +191,16 @@ class Worker:
                 for i in items
             ]
         return items
+
+
+def _anew(deliveries: Sequence[Delivery], outgoing: Iterable[Outgoing]) -> list[Outgoing]:
+    """What follows from a message that was sent again travels under new bus ids too.
+
+    A stream that was purged remembers the old ids for two minutes and would drop it.
+    """
+    marks = [delivery.headers.get(MSG_ID, "").partition(LOST)[2] for delivery in deliveries]
+    mark = max(marks, default="")
+    return [replace(one, id=f"{one.id}{LOST}{mark}") if mark else one for one in outgoing]
 
 
 def _unreadable(stage: str, delivery: Delivery, error: ContractError) -> Stuck:

@@ -35,6 +35,7 @@ log = logging.getLogger("crossdock.intake")
 
 RELAY_QUEUE = 5_000
 RELAY_BATCH = 200
+LAND_BATCH = 100
 POLL_BATCH = 200
 KEEP_KEY = 190
 """With the connection before it, a key must fit the ledger's column of 255."""
@@ -56,6 +57,8 @@ class Intake:
         self.house = house
         self.topology = topology
         self._relay: asyncio.Queue[Outgoing] = asyncio.Queue(RELAY_QUEUE)
+        self._door: list[tuple[Landed, asyncio.Future[tuple[str, Verdict]]]] = []
+        self._lander: asyncio.Task[None] | None = None
 
     async def webhook(self, connection: str, port: Webhooks, request: Request) -> Accepted:
         """Verify, land, and queue for the bus.
@@ -74,7 +77,7 @@ class Intake:
             meters.add("intake.unreadable")
             return await self._bury(connection, request, error)
         row = _row(connection, raw, "webhook")
-        ((row_id, verdict),) = await self.house.ledger.write(lambda tx: self._land(tx, [row]))
+        row_id, verdict = await self._land_soon(row)
         meters.add(f"intake.{verdict}")
         if verdict == "new":
             try:
@@ -82,6 +85,44 @@ class Intake:
             except asyncio.QueueFull:
                 meters.add("intake.left_to_sweeper")
         return Accepted(row_id, verdict)
+
+    async def _land_soon(self, row: Landed) -> tuple[str, Verdict]:
+        """Land it together with whatever else has come by the time the ledger is free."""
+        answer: asyncio.Future[tuple[str, Verdict]] = asyncio.get_running_loop().create_future()
+        self._door.append((row, answer))
+        if self._lander is None:
+            self._lander = asyncio.create_task(self._empty_door(), name="land")
+        return await answer
+
+    async def _empty_door(self) -> None:
+        try:
+            while self._door:
+                batch, self._door = self._door[:LAND_BATCH], self._door[LAND_BATCH:]
+                await self._land_batch(batch)
+        finally:
+            self._lander = None
+
+    async def _land_batch(
+        self, batch: Sequence[tuple[Landed, "asyncio.Future[tuple[str, Verdict]]"]]
+    ) -> None:
+        """Never raises: whoever waits for a row is told how it ended."""
+        rows = [row for row, _ in batch]
+        try:
+            verdicts = await self.house.ledger.write(lambda tx: self._land(tx, rows))
+        except BaseException as error:
+            if isinstance(error, Exception) and len(batch) > 1:
+                # one of them may be the cause: each for itself, so that it harms no other
+                await asyncio.gather(*(self._land_batch([one]) for one in batch))
+                return
+            for _, answer in batch:
+                if not answer.done():
+                    answer.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for (_, answer), verdict in zip(batch, verdicts, strict=True):
+            if not answer.done():
+                answer.set_result(verdict)
 
     def _land(self, tx: Connection, rows: Sequence[Landed]) -> list[tuple[str, Verdict]]:
         verdicts = landing.land(tx, rows)

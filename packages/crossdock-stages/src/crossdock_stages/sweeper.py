@@ -15,7 +15,7 @@ from crossdock.bus import Outgoing
 from crossdock.errors import CrossdockError
 from sqlalchemy.engine import Connection
 
-from crossdock_stages.harness import House
+from crossdock_stages.harness import LOST, House
 from crossdock_stages.ledger import desk, landing, traffic
 from crossdock_stages.topology import COMMANDS, EVENTS, RAW, Topology, again
 
@@ -128,4 +128,4 @@ def _gone(published_at: float, oldest: float | None) -> bool:
 
 def _repeat(message: Outgoing, times: int) -> Outgoing:
     """A new `Nats-Msg-Id`, for a purged stream still remembers the old one for two minutes."""
-    return replace(message, id=f"{message.id}~lost{times}")
+    return replace(message, id=f"{message.id}{LOST}{times}")

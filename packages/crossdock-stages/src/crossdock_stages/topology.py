@@ -19,6 +19,7 @@ from crossdock.identity import partition
 from crossdock_stages.ledger.landing import Landed
 
 RAW, EVENTS, COMMANDS = "XD_RAW", "XD_EVENTS", "XD_COMMANDS"
+REPLAY = "replay"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,14 +49,14 @@ class Topology:
         """One for each lane of RAW."""
         return [
             Consumer(stream=RAW, name=f"translate-{lane}", filter=f"xd.raw.*.{lane}")
-            for lane in range(self.lanes)
+            for lane in self._lanes()
         ]
 
     def decide_lanes(self) -> list[Consumer]:
         """One for each lane of EVENTS."""
         return [
             Consumer(stream=EVENTS, name=f"decide-{lane}", filter=f"xd.events.*.*.{lane}")
-            for lane in range(self.lanes)
+            for lane in self._lanes()
         ]
 
     def deliver_lanes(self, connection: str) -> list[Consumer]:
@@ -66,8 +67,15 @@ class Topology:
                 name=f"deliver-{connection}-{lane}",
                 filter=f"xd.commands.{connection}.*.*.{lane}",
             )
-            for lane in range(self.lanes)
+            for lane in self._lanes()
         ]
+
+    def _lanes(self) -> list[str]:
+        """The live lanes, and one for replays, so that old news never holds up new."""
+        return [*map(str, range(self.lanes)), REPLAY]
+
+    def _lane(self, envelope: Envelope) -> str:
+        return REPLAY if envelope.mode else str(partition(envelope.key, self.lanes))
 
     def source(self, connection: str) -> str:
         """The CloudEvents source of what this connection says."""
@@ -87,18 +95,19 @@ class Topology:
             landing=row.id,
             topic=row.topic,
             vendor=json.dumps(dict(row.headers)) if row.headers else "",
+            mode=row.mode,
         )
-        address = f"xd.raw.{row.connection}.{partition(key, self.lanes)}"
+        address = f"xd.raw.{row.connection}.{self._lane(envelope)}"
         return seal(envelope, row.body, address, claim=f"landing:{row.id}")
 
     def event(self, envelope: Envelope, body: bytes) -> Outgoing:
         """An event on its way to decide."""
-        address = f"xd.events.{envelope.name}.{partition(envelope.key, self.lanes)}"
+        address = f"xd.events.{envelope.name}.{self._lane(envelope)}"
         return seal(envelope, body, address, claim=f"claim:{envelope.id}")
 
     def command(self, envelope: Envelope, body: bytes, target: str) -> Outgoing:
         """A command on its way to `target`."""
-        address = f"xd.commands.{target}.{envelope.name}.{partition(envelope.key, self.lanes)}"
+        address = f"xd.commands.{target}.{envelope.name}.{self._lane(envelope)}"
         return seal(envelope, body, address, claim=f"outbox:{envelope.id}")
 
 

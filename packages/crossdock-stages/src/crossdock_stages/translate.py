@@ -42,7 +42,13 @@ class Said:
 
 
 def say(
-    connection: str, connector: Connector, raw: Raw, *, source: str, landing_id: str = ""
+    connection: str,
+    connector: Connector,
+    raw: Raw,
+    *,
+    source: str,
+    landing_id: str = "",
+    mode: str = "",
 ) -> list[Said]:
     """What `raw` says, with canonical ids filled in. Pure but for the clock in `ce-time`.
 
@@ -50,7 +56,7 @@ def say(
     """
     try:
         return [
-            _complete(event, connection, raw, source=source, landing_id=landing_id)
+            _complete(event, connection, raw, source=source, landing_id=landing_id, mode=mode)
             for event in connector.translate(raw)
         ]
     except ContractError as error:
@@ -71,7 +77,7 @@ def say(
 
 
 def _complete(
-    event: Event[Entity], connection: str, raw: Raw, *, source: str, landing_id: str
+    event: Event[Entity], connection: str, raw: Raw, *, source: str, landing_id: str, mode: str
 ) -> Said:
     own_id = entity_id(connection, event.kind, event.native_id)
     data = _with_ids(event.data, connection).model_copy(update={"id": own_id})
@@ -96,6 +102,7 @@ def _complete(
             revision=revision,
             landing=landing_id,
             correlation=landing_id,
+            mode=mode,
             schema=f"https://schemas.crossdock.dev/{event.kind}/v{data.major}/schema.json",
             topic=raw.topic,
             native=event.native_id,
@@ -217,6 +224,7 @@ class Translate:
             raw,
             source=self.topology.source(connection),
             landing_id=item.id,
+            mode=item.envelope.mode,
         )
 
 

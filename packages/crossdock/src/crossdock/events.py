@@ -145,6 +145,8 @@ class Command(Generic[E_co]):
     native_ids: Mapping[str, str] = field(default_factory=dict)
     attempt: int = 1
     correlation_id: str = ""
+    notify: bool = True
+    """False when this comes from a replay: the vendor must not write to the customer."""
 
     def native_id(self, canonical_id: str | None) -> str | None:
         """What the target calls this entity, or None where it never told us."""
@@ -180,6 +182,7 @@ class Envelope:
     `landing` the row of the raw payload it came from, `revision` the source's own, as text,
     `native` what the source calls the entity, `refs` further canonical ids parted by commas,
     `retry` how often it was tried before, `vendor` the vendor's headers as JSON (raw only),
+    `mode` empty for live news, `replay` for news told again,
     `claim` where the ledger keeps the body when it is too large to travel.
     """
 
@@ -200,6 +203,7 @@ class Envelope:
     refs: str = ""
     retry: str = ""
     vendor: str = ""
+    mode: str = ""
     claim: str = ""
 
     @property
@@ -266,6 +270,7 @@ _HEADERS = {
     "refs": "ce-refs",
     "retry": "ce-retry",
     "vendor": "ce-vendorheaders",
+    "mode": "ce-mode",
     "claim": "ce-dataref",
 }
 

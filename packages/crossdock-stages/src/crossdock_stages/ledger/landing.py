@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from crossdock.identity import fingerprint
@@ -38,6 +38,8 @@ class Landed:
     body: bytes
     received_at: float
     fingerprint: str = field(default="")
+    mode: str = ""
+    """Empty, or `replay` when a person had it told again."""
 
 
 def new_id(now: float) -> str:
@@ -192,7 +194,7 @@ def unsettled(tx: Connection, *, before: float, limit: int = 500) -> list[Unsett
     done = {row_id for row_id, events in wanted.items() if events and ended.issuperset(events)}
     settle(tx, done)
     return [
-        Unsettled(_landed(row), row.state == "translated", row.published_at, row.publishes)
+        Unsettled(row_to_landed(row), row.state == "translated", row.published_at, row.publishes)
         for row in found
         if row.id not in done and not parked.intersection(wanted[row.id])
     ]
@@ -211,10 +213,11 @@ def republished(tx: Connection, landing_ids: Sequence[str], now: float) -> None:
 def get(tx: Connection, landing_id: str) -> Landed | None:
     """One row, or None."""
     row = tx.execute(sa.select(landing).where(landing.c.id == landing_id)).first()
-    return None if row is None else _landed(row)
+    return None if row is None else row_to_landed(row)
 
 
-def _landed(row: "sa.Row[tuple[object, ...]]") -> Landed:
+def row_to_landed(row: "sa.Row[Any]") -> Landed:
+    """One row of the table as a value."""
     fields = row._mapping
     return Landed(
         id=fields["id"],
@@ -227,6 +230,7 @@ def _landed(row: "sa.Row[tuple[object, ...]]") -> Landed:
         body=bytes(fields["body"]),
         received_at=fields["received_at"],
         fingerprint=fields["fingerprint"],
+        mode=fields["mode"],
     )
 
 

@@ -63,6 +63,7 @@ landing = Table(
     Column("state", String(16), nullable=False, doc="landed, translated, ignored or dead"),
     Column("events", Text, nullable=False, server_default="[]", doc="ids of what it said"),
     Column("reason", _LongWords, nullable=False, server_default=""),
+    Column("mode", String(16), nullable=False, server_default=""),
     Column("settled", Boolean, nullable=False, doc="nothing more can be lost of it"),
     UniqueConstraint("connection", "delivery_id"),
     Index("ix_landing_unsettled", "settled", "published_at"),

@@ -1,0 +1,180 @@
+"""REPLAY: what was landed long ago, told again through today's mapping and rules.
+
+First a preview, which changes nothing: what would be said differently, and what would follow from
+it. Then, if a person says so, the rows are put into the waiting room of translate, marked `replay`:
+they travel in a lane of their own, hold up nothing live, and no customer is written to.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import sqlalchemy as sa
+from crossdock.connector import Connector, Ignore
+from crossdock.errors import ContractError, CrossdockError
+from crossdock.events import EVENT_TYPES, Raw
+from crossdock.jsontext import shorten
+from sqlalchemy.engine import Connection
+
+from crossdock_stages import judgement
+from crossdock_stages.ledger import desk, things, traffic
+from crossdock_stages.ledger.desk import Stuck
+from crossdock_stages.ledger.journey import find
+from crossdock_stages.ledger.landing import Landed, row_to_landed
+from crossdock_stages.ledger.tables import inbox, landing
+from crossdock_stages.rules import Rules
+from crossdock_stages.topology import REPLAY, Topology
+from crossdock_stages.translate import Said, say
+
+LIMIT = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Which landed payloads: by any reference, by connection and topic, by time of arrival."""
+
+    reference: str | None = None
+    connection: str | None = None
+    topic: str | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One landed payload, and what was made of it then."""
+
+    row: Landed
+    state: str
+    events: tuple[str, ...]
+    reason: str
+
+
+def select(tx: Connection, wanted: Selection) -> list[Kept]:
+    """Oldest first, at most LIMIT."""
+    query = sa.select(landing).order_by(landing.c.received_at).limit(LIMIT)
+    if wanted.reference is not None:
+        ids = find(tx, wanted.reference)
+        told = sa.select(inbox.c.landing_id).where(
+            sa.or_(inbox.c.entity_id.in_(ids), inbox.c.entity_key.in_(ids))
+        )
+        query = query.where(
+            sa.or_(
+                landing.c.id == wanted.reference,
+                landing.c.delivery_id == wanted.reference,
+                landing.c.id.in_(told),
+            )
+        )
+    if wanted.connection is not None:
+        query = query.where(landing.c.connection == wanted.connection)
+    if wanted.topic is not None:
+        query = query.where(landing.c.topic == wanted.topic)
+    if wanted.since is not None:
+        query = query.where(landing.c.received_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(landing.c.received_at < wanted.until)
+    return [
+        Kept(row_to_landed(row), row.state, tuple(json.loads(row.events)), row.reason)
+        for row in tx.execute(query)
+    ]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What replaying one payload would change. `follows` names the commands that would be sent."""
+
+    kept: Kept
+    kind: Literal["same", "different", "fails", "ignored"]
+    said: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def preview(
+    tx: Connection, chosen: Sequence[Kept], connectors: Mapping[str, Connector], rules: Rules
+) -> list[Outcome]:
+    """Translate and judge each payload as of now; nothing is written."""
+    return [_preview(tx, kept, connectors, rules) for kept in chosen]
+
+
+def _preview(
+    tx: Connection, kept: Kept, connectors: Mapping[str, Connector], rules: Rules
+) -> Outcome:
+    row = kept.row
+    connector = connectors.get(row.connection)
+    if connector is None:
+        return Outcome(kept, "fails", reason=f"no connection {row.connection!r} any more")
+    raw = Raw(row.topic, data=row.body, key=row.entity_key, headers=row.headers)
+    try:
+        said = say(row.connection, connector, raw, source="", landing_id=row.id, mode=REPLAY)
+    except Ignore as reason:
+        kind: Literal["same", "ignored"] = "same" if kept.state == "ignored" else "ignored"
+        return Outcome(kept, kind, reason=str(reason))
+    except ContractError as error:
+        same = kept.state == "dead" and kept.reason == str(error)
+        return Outcome(kept, "same" if same else "fails", reason=str(error))
+    known = traffic.already_seen(tx, [one.envelope.id for one in said])
+    new = [one for one in said if one.envelope.id not in known]
+    if not new:
+        return Outcome(kept, "same", reason="every event was decided on before")
+    told: list[str] = []
+    follows: list[str] = []
+    for one in new:
+        told.append(f"{one.envelope.name} {one.envelope.subject}: {shorten(one.body, 200)}")
+        follows += _follows(tx, one, rules)
+    return Outcome(kept, "different", tuple(told), tuple(follows))
+
+
+def _follows(tx: Connection, one: Said, rules: Rules) -> list[str]:
+    try:
+        data = EVENT_TYPES[one.envelope.name].parse(one.body)
+        known = things.known(tx, judgement.subjects(one.envelope, data))
+        decision = judgement.judge(one.envelope, data, known, rules)
+    except CrossdockError as error:
+        return [f"nothing yet: {error}"]
+    if decision.exception is not None:
+        return [f"exception {decision.exception.reason}: {decision.exception}"]
+    if not decision.wishes:
+        return [f"nothing: {decision.reason}"]
+    return [f"{wish.type} at {wish.target}" for wish in decision.wishes]
+
+
+def apply(tx: Connection, chosen: Sequence[Kept], topology: Topology) -> int:
+    """Put the payloads into the waiting room, due now; how many.
+
+    A running line takes them from there; it needs no bus here.
+    """
+    now = time.time()
+    ids = [kept.row.id for kept in chosen]
+    for start in range(0, len(ids), 500):
+        tx.execute(
+            landing.update()
+            .where(landing.c.id.in_(ids[start : start + 500]))
+            .values(state="landed", settled=False, mode=REPLAY, published_at=now)
+        )
+    rows = []
+    for order, kept in enumerate(chosen):
+        message = topology.raw(_as_replay(kept.row))
+        rows.append(
+            Stuck(
+                stage="translate",
+                message_id=kept.row.id,
+                connection=kept.row.connection,
+                entity_key=message.headers["ce-partitionkey"],
+                address=message.address,
+                headers=message.headers,
+                body=message.body,
+                code="replay",
+                reason="to be told again",
+                next_at=now,
+                place=int(now * 1e6) + order,
+            )
+        )
+    desk.park(tx, rows, now)
+    return len(rows)
+
+
+def _as_replay(row: Landed) -> Landed:
+    return Landed(**{**vars(row), "mode": REPLAY})
