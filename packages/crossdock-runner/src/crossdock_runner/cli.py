@@ -255,5 +255,10 @@ def main() -> None:
         raise SystemExit(1) from None
 
 
+from crossdock_runner.schemas import app as _schema_app  # noqa: E402 - it uses the names above
+
+app.add_typer(_schema_app, name="schema")
+
+
 if __name__ == "__main__":
     main()
