@@ -205,6 +205,10 @@ class Intake:
                 if len(batch) >= POLL_BATCH:
                     await self._land_polled(connection, batch)
                     batch = []
+        except CrossdockError:
+            if batch:  # what was told before the road was cut need not be asked again
+                await self._land_polled(connection, batch)
+            raise
         finally:
             with contextlib.suppress(AttributeError):
                 await records.aclose()  # type: ignore[attr-defined]
