@@ -124,3 +124,41 @@ def test_shorten_is_never_longer_than_told(value: object, limit: int) -> None:
 def test_pointer_escapes() -> None:
     assert jsontext.pointer("a/b", 0, "~1", "") == "/a~1b/0/~01/"
     assert jsontext.pointer() == ""
+
+
+NUMBERS = st.one_of(
+    st.integers(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@given(VALUES, st.sampled_from([None, 1]), st.booleans())
+def test_the_quick_parser_says_what_the_careful_one_says(
+    value: object, indent: int | None, ascii_only: bool
+) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
+    data = text.encode("utf-8", "surrogatepass")
+    quick = jsontext._quickly(data)
+    if quick is not jsontext._MISSING:
+        careful = jsontext._carefully(data, "it")
+        assert repr(quick) == repr(careful)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-0", "-0.0", "1e400", "18446744073709551616", "[1234567890123456789012]", "1E5", "\ufeff1"],
+)
+def test_the_parsers_agree_at_the_edges(text: str) -> None:
+    results = []
+    for given_ in (text.encode(), text):
+        try:
+            results.append(repr(jsontext.parse(given_)))
+        except ContractError as error:
+            results.append(error.message)
+    assert results[0] == results[1]
