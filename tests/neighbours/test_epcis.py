@@ -50,6 +50,11 @@ extensions = st.sampled_from([{}, {"com.acme.x": 1}])
 units = st.sampled_from(["EA", "KGM"])
 serials = st.lists(text, max_size=2, unique=True).map(tuple)
 
+REASONS = [
+    "sale", "return", "receipt", "transfer", "adjustment", "count", "damage", "theft", "expiry",
+    "production", "reversal", "other", "gift",
+]  # fmt: skip
+
 levels = st.builds(
     InventoryLevel,
     refs=names,
@@ -87,23 +92,7 @@ movements = st.builds(
     quantity=signed,
     unit=units,
     bucket=st.sampled_from(["available", "reserved", "damaged", "safety", "elsewhere", "a/b"]),
-    reason=st.sampled_from(
-        [
-            "sale",
-            "return",
-            "receipt",
-            "transfer",
-            "adjustment",
-            "count",
-            "damage",
-            "theft",
-            "expiry",
-            "production",
-            "reversal",
-            "other",
-            "gift",
-        ]
-    ),
+    reason=st.sampled_from(REASONS),
     occurred_at=moments,
     document=st.none() | refs,
     reverses=st.none() | refs,
