@@ -8,8 +8,8 @@ from crossdock.connector import Context, Probes
 from crossdock.errors import CrossdockError
 
 from crossdock_runner import deployment as deployments
-from crossdock_runner.cli import complain, print_json, say
 from crossdock_runner.deployment import ConnectionSetup, Deployment, DeploymentError
+from crossdock_runner.output import complain, print_json, say
 
 
 def check_deployment(file: Path, *, live: bool, as_json: bool) -> int:

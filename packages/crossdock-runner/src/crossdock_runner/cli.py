@@ -4,12 +4,14 @@ Exit codes: 0 done, 1 the thing examined is not good, 2 used wrongly. With `--js
 document goes to stdout and nothing else; messages go to stderr.
 """
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from crossdock_runner.options import AsJson, DeploymentFile, DeploymentOption
+from crossdock_runner.schemas import app as schema_app
 
 app = typer.Typer(
     name="crossdock",
@@ -19,9 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-DeploymentFile = Annotated[Path, typer.Argument(metavar="FILE", help="A deployment.yaml.")]
+app.add_typer(schema_app, name="schema")
 
 
 @app.command()
@@ -131,7 +131,6 @@ def bench(
 
 Action = Annotated[str, typer.Argument(help="list, show, retry, resolve or assign.")]
 CaseIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which cases.")]
-DeploymentOption = Annotated[Path, typer.Option("--deployment", "-d", help="The deployment.yaml.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that are open and fit the filters.")]
 OfConnection = Annotated[str | None, typer.Option(help="Only cases of this connection.")]
 Reason = Annotated[str, typer.Option(help="Why it is resolved; kept with it.")]
@@ -227,21 +226,6 @@ def replay(
     )
 
 
-def print_json(document: Any) -> None:
-    """The one JSON document of a command."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n")
-
-
-def say(text: str = "") -> None:
-    """A line for a person, on stdout."""
-    sys.stdout.write(text + "\n")
-
-
-def complain(text: str) -> None:
-    """A line for a person, on stderr."""
-    sys.stderr.write(text + "\n")
-
-
 def main() -> None:
     """The console script: our own errors become one message and exit code 1."""
     try:
@@ -251,13 +235,8 @@ def main() -> None:
 
         if not isinstance(error, CrossdockError):
             raise
-        complain(str(error))
+        sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
-
-
-from crossdock_runner.schemas import app as _schema_app  # noqa: E402 - it uses the names above
-
-app.add_typer(_schema_app, name="schema")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from crossdock.errors import CrossdockError, UnavailableError
 from crossdock.http import Http
 from crossdock.sockets import listen
 
-from crossdock_runner.cli import complain, print_json, say
+from crossdock_runner.output import complain, print_json, say
 
 START_S = 30.0
 STALLED_S = 60.0

@@ -12,7 +12,7 @@ from crossdock_stages.ledger.settling import Case, Kind, assign, cases, resolve,
 from sqlalchemy.engine import Connection
 
 from crossdock_runner import deployment as deployments
-from crossdock_runner.cli import complain, print_json, say
+from crossdock_runner.output import complain, print_json, say
 
 ACTIONS = ("list", "show", "retry", "resolve", "assign")
 

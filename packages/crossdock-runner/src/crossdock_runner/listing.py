@@ -5,7 +5,7 @@ from typing import Any
 from crossdock import plugins
 from crossdock.errors import CrossdockError
 
-from crossdock_runner.cli import print_json, say
+from crossdock_runner.output import print_json, say
 
 _PORTS = ("Webhooks", "Polls", "Translates", "Applies", "Snapshots", "Probes")
 

@@ -13,7 +13,7 @@ from crossdock_stages.topology import Topology
 from sqlalchemy.engine import Connection
 
 from crossdock_runner import deployment as deployments
-from crossdock_runner.cli import complain, print_json, say
+from crossdock_runner.output import complain, print_json, say
 
 
 def replay_selection(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crossdock_runner import deployment as deployments
 from crossdock_runner.bootstrap import assemble
-from crossdock_runner.cli import complain
+from crossdock_runner.output import complain
 
 
 def run_deployment(file: Path, *, verbose: bool) -> int:

@@ -8,7 +8,7 @@ from crossdock_stages.ledger import open_ledger
 from crossdock_stages.ledger.journey import Journey, journey
 
 from crossdock_runner import deployment as deployments
-from crossdock_runner.cli import complain, print_json, say
+from crossdock_runner.output import complain, print_json, say
 
 
 def trace_reference(reference: str, file: Path, *, as_json: bool) -> int:

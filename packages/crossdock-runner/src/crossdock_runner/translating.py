@@ -11,7 +11,7 @@ from crossdock.events import Raw
 from crossdock_stages.translate import Said
 from crossdock_stages.translate import say as events_of
 
-from crossdock_runner.cli import complain, print_json, say
+from crossdock_runner.output import complain, print_json, say
 
 
 def translate_file(

@@ -1,0 +1,10 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+DeploymentFile = Annotated[Path, typer.Argument(metavar="FILE", help="A deployment.yaml.")]
+DeploymentOption = Annotated[Path, typer.Option("--deployment", "-d", help="The deployment.yaml.")]
