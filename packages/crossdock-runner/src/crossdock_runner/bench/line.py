@@ -1,0 +1,216 @@
+"""The row of the whole line: webhooks in at the gateway, orders in the ERP's own table.
+
+`crossdock run` on a deployment of the demo, the vendors' sandboxes in a process of their own. The
+webhooks are real-shaped orders of the sandbox shop, taken once and sent again under new ids by the
+bench's own load generator, so that the pretended shop's courier does not set the pace.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from crossdock_runner.bench.load import Load, drive
+from crossdock_runner.bench.measure import Goal, Measure, Row, Sample, cpu_s, rss_mb
+
+CONNECTIONS = 32
+TEMPLATES = 40
+STALLED_S = 30.0
+
+LINE = Row(
+    name="line",
+    meaning="The whole line: webhook, land, translate, decide, deliver, order in the Odoo sandbox",
+    unit="orders/s",
+    heavy=True,
+    cases={"ours": "crossdock run, SQLite, embedded bus, both sandboxes on this machine"},
+    goals=(
+        Goal(text="orders a second", case="ours", figure="per_s", at_least=1000.0),
+        Goal(text="MB in the runner, at most", case="ours", figure="rss_mb", at_most=300.0),
+        Goal(
+            text="× the runner's memory at a third of the way",
+            case="ours",
+            figure="rss_end_mb",
+            versus="ours",
+            versus_figure="rss_early_mb",
+            at_most=1.25,
+        ),
+        Goal(text="orders missing or doubled", case="ours", figure="wrong", at_most=0.0),
+    ),
+)
+
+
+class WholeLine:
+    """A fresh deployment for every measurement."""
+
+    row = LINE
+
+    @contextlib.contextmanager
+    def open(self, *, quick: bool) -> Iterator[Measure]:
+        """See `Bench.open`."""
+        seconds = 5.0 if quick else 60.0
+
+        def measure(case: str) -> Sample:
+            with tempfile.TemporaryDirectory(prefix="crossdock-bench-") as folder:
+                return asyncio.run(_run(Path(folder), seconds))
+
+        yield measure
+
+
+async def _run(folder: Path, seconds: float) -> Sample:
+    from crossdock_runner.demo import Site
+
+    site = Site(folder)
+    try:
+        site.start_sandboxes()
+        orders = await _templates(site)
+        site.start_runner()
+        await site.ready()
+        return await _measure(site, orders, seconds)
+    finally:
+        site.stop()
+
+
+async def _templates(site: Any) -> list[tuple[bytes, str]]:
+    """Bodies of orders/create that the sandbox shop sells, with the id each goes by."""
+    from crossdock.http import Http
+    from crossdock.sockets import listen
+
+    bodies: list[bytes] = []
+    sock = listen()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(
+            asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError
+        ):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).lower()
+                found = re.search(rb"content-length: (\d+)", head)
+                body = await reader.readexactly(int(found.group(1)) if found else 0)
+                if b"orders/create" in head:
+                    bodies.append(body)
+                writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n")
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, sock=sock)
+    url = f"http://127.0.0.1:{sock.getsockname()[1]}/hooks/web"
+    async with Http(name="shop", base_url=site.boxes["shopify"], timeout_s=30) as shop:
+        sale = {"orders": TEMPLATES, "seed": 7, "hooks_url": url}
+        await shop.post("/_sandbox/sell", json=sale)
+        deadline = time.monotonic() + 20
+        while len(bodies) < TEMPLATES and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    server.close()
+    return [(body, str(json.loads(body)["id"])) for body in bodies]
+
+
+def _requests(
+    templates: list[tuple[bytes, str]], secret: str, shop: str
+) -> "tuple[Callable[[int], bytes], Callable[[int], str]]":
+    """Requests that are all new orders, and the number each order goes by."""
+    cut = []
+    for body, native_id in templates:
+        name = json.dumps(json.loads(body)["name"]).encode()
+        mark, label = native_id.encode(), b'"name":' + name
+        cut.append((body.replace(label, b'"name":"@N@"', 1).split(mark), json.loads(name)))
+    key = secret.encode()
+
+    def number(at: int) -> str:
+        return f"#B{at}"
+
+    def request(at: int) -> bytes:
+        pieces, _ = cut[at % len(cut)]
+        body = (b"%d" % (7_000_000_000_000 + at)).join(pieces)
+        body = body.replace(b"@N@", number(at).encode(), 1)
+        signature = base64.b64encode(hmac.digest(key, body, hashlib.sha256)).decode()
+        head = (
+            f"POST /hooks/web HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+            f"x-shopify-topic: orders/create\r\nx-shopify-hmac-sha256: {signature}\r\n"
+            f"x-shopify-shop-domain: {shop}\r\nx-shopify-api-version: 2026-04\r\n"
+            f"content-length: {len(body)}\r\nx-shopify-event-id: bench-{at}\r\n\r\n"
+        )
+        return head.encode() + body
+
+    return request, number
+
+
+async def _measure(site: Any, templates: list[tuple[bytes, str]], seconds: float) -> Sample:
+    import yaml
+    from crossdock.http import Http
+
+    web = yaml.safe_load(site.file.read_text())["connections"]["web"]
+    shop = str(web["shop"])
+    request, _ = _requests(templates, str(web["webhook_secret"]), shop)
+    load = Load(request)
+    runner, boxes = site.runner.pid, site._sandboxes.pid
+    started, cpu_before, boxes_before = time.perf_counter(), cpu_s(runner), cpu_s(boxes)
+    sending = asyncio.create_task(
+        drive(load, site.gateway, connections=CONNECTIONS, seconds=seconds)
+    )
+    early = highest = 0.0
+    async with Http(name="runner", base_url=site.gateway, timeout_s=30) as gateway:
+
+        async def delivered() -> int:
+            counts = (await gateway.get("/status")).json()["counts"]
+            return int(counts.get("deliver.done", 0))
+
+        while not sending.done():
+            await asyncio.sleep(min(1.0, seconds / 10))
+            now = rss_mb(runner)
+            highest = max(highest, now)
+            if not early and time.perf_counter() - started > seconds / 3:
+                early = now
+        await sending
+        accepted = load.done - load.refused
+        at_end = await delivered()
+        sustained, last, moved = at_end / seconds, at_end, time.perf_counter()
+        while last < accepted and time.perf_counter() - moved < STALLED_S:
+            await asyncio.sleep(0.2)
+            if (now_done := await delivered()) != last:
+                last, moved = now_done, time.perf_counter()
+        wall = time.perf_counter() - started
+        end = rss_mb(runner)
+        used, boxes_used = cpu_s(runner) - cpu_before, cpu_s(boxes) - boxes_before
+    async with Http(name="odoo", base_url=site.boxes["odoo"], timeout_s=120) as erp:
+        report = (await erp.get("/_sandbox/report")).json()
+    names = [one["client_order_ref"] for one in report["orders"] if one["state"] == "sale"]
+    wrong = abs(accepted - len(set(names))) + len(names) - len(set(names))
+    return Sample(
+        count=len(names),
+        seconds=wall,
+        cpu_s=used,
+        rss_mb=max(highest, end),
+        server_cpu_s=boxes_used,
+        more={
+            "accepted": accepted,
+            "refused": load.refused,
+            "delivered_while_sending_per_s": sustained,
+            "accept_p99_ms": sorted(load.latencies)[int(len(load.latencies) * 0.99)] * 1e3,
+            "wrong": wrong,
+            "rss_early_mb": early,
+            "rss_end_mb": end,
+            "sandboxes_rss_mb": rss_mb(boxes),
+            "bus_rss_mb": _children_rss_mb(runner),
+            "cores": os.cpu_count() or 1,
+        },
+    )
+
+
+def _children_rss_mb(pid: int) -> float:
+    """Memory of the runner's children: its nats-server."""
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return sum(rss_mb(int(child)) for child in children)
+    return 0.0
+
+
+BENCHES = (WholeLine(),)
