@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from crossdock_runner.cli import AsJson, complain, print_json, say
+from crossdock_runner.options import AsJson
+from crossdock_runner.output import complain, print_json, say
 
 app = typer.Typer(
     help="The published contracts: list, show, export, diff.",
