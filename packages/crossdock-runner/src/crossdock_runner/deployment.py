@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from crossdock import plugins
 from crossdock.connector import Config, Connector
 from crossdock.errors import ConfigError
+from crossdock.jsontext import shorten
 from crossdock_stages.rules import Domain, Rules
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -210,18 +211,26 @@ def _resolve(
             found = os.environ.get(name)
             problem = f"the environment variable {name} is not set"
         else:
-            file = folder / name
-            found = file.read_text(encoding="utf-8").strip() if file.is_file() else None
-            problem = f"there is no file {name} beside the deployment"
+            found = _content(folder / name)
+            problem = f"there is no readable text file {name} beside the deployment"
         if found is None:
             faults.append(Fault(path, problem, document.mark(path)))
         return found or ""
 
     resolved = _SECRET.sub(put, value)
-    if "${" in _SECRET.sub("", value):
-        message = f"{value!r} is no reference: write ${{secret:env/NAME}} or ${{secret:file/PATH}}"
+    rest = _SECRET.sub("", value)
+    if "${" in rest:
+        wrong = re.sub(r"^.*?(\$\{[^}]{0,40}\}?).*$", r"\1", rest, flags=re.DOTALL)
+        message = f"{wrong!r} is no reference: write ${{secret:env/NAME}} or ${{secret:file/PATH}}"
         faults.append(Fault(path, message, document.mark(path)))
     return resolved
+
+
+def _content(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
 
 
 def _file(value: dict[str, Any], document: Document, faults: list[Fault]) -> _File | None:
@@ -275,6 +284,7 @@ def _fault(item: Any, prefix: yamltext.Path, document: Document, model: type[Bas
     location = tuple(part for part in item["loc"] if part != "[key]")
     path: yamltext.Path = (*prefix, *location)
     kind, found = item["type"], item.get("input")
+    shown = _shown(found, path, document, model, location)
     fields = _fields_at(model, location[:-1])
     if kind == "extra_forbidden":
         message = f"there is no such key; allowed: {', '.join(sorted(fields))}"
@@ -288,14 +298,38 @@ def _fault(item: Any, prefix: yamltext.Path, document: Document, model: type[Bas
             message += f": {what}"
     elif kind == "literal_error":
         expected = item["ctx"]["expected"]
-        message = f"{found!r} is not allowed; allowed: {expected}"
+        message = f"{shown} is not allowed; allowed: {expected}"
     elif kind == "string_pattern_mismatch":
-        message = f"{found!r} must match {item['ctx']['pattern']}"
+        message = f"{shown} must match {item['ctx']['pattern']}"
     else:
-        secret = any(word in str(path[-1:]) for word in ("secret", "token", "key", "password"))
-        shown = "" if secret or isinstance(found, (dict, list)) else f"; found {found!r}"
-        message = f"{item['msg']}{shown}"
+        message = (
+            item["msg"] if isinstance(found, (dict, list)) else f"{item['msg']}; found {shown}"
+        )
     return Fault(path, message, document.mark(path))
+
+
+def _shown(
+    found: Any, path: yamltext.Path, document: Document, model: type[BaseModel], location: Any
+) -> str:
+    """A value as a message may show it: never a secret, nor what one was put into."""
+    written = document.value
+    for part in path:
+        try:
+            written = written[part]
+        except (LookupError, TypeError):
+            break
+    current: Any = model
+    for part in location:
+        field = getattr(current, "model_fields", {}).get(str(part))
+        if field is None:
+            break
+        current = _model_in(field.annotation) or field.annotation
+    words = ("secret", "token", "key", "password", "credential")
+    named = any(word in str(part).lower() for part in path[-1:] for word in words)
+    put_in = "${" in str(written) or "@" in str(found)
+    if named or put_in or "Secret" in repr(current):
+        return "a value that is not shown"
+    return shorten(found)
 
 
 def _fields_at(

@@ -55,7 +55,9 @@ def problem(status: int, kind: str, title: str, detail: str = "", **more: Any) -
 
 
 async def _not_found(request: Request, _: Exception) -> Response:
-    return problem(404, "not-found", "There is nothing here", f"path {request.url.path!r}"[:200])
+    return problem(
+        404, "not-found", "There is nothing here", f"path {request.scope['path']!r}"[:200]
+    )
 
 
 async def _not_allowed(request: Request, _: Exception) -> Response:
@@ -100,7 +102,7 @@ class _Gateway:
             return problem(413, "too-large", "The body is too large", max_body_bytes=limit)
         asked = ports.Request(
             method=request.method,
-            path=request.url.path,
+            path=request.scope["path"],
             url=self._url(request),
             query=dict(request.query_params),
             headers=dict(request.headers),
@@ -135,8 +137,9 @@ class _Gateway:
     def _url(self, request: Request) -> str:
         if self.config.public_url is None:
             return str(request.url)
-        query = f"?{request.url.query}" if request.url.query else ""
-        return self.config.public_url.rstrip("/") + request.url.path + query
+        query = request.scope["query_string"].decode("latin-1")
+        path = str(request.scope["path"])
+        return self.config.public_url.rstrip("/") + path + (f"?{query}" if query else "")
 
     async def live(self, _: Request) -> Response:
         return JSONResponse({"live": True})

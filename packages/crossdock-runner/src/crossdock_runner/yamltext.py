@@ -5,6 +5,7 @@ and the words that YAML 1.1 reads as something else (`NO`, `on`, `012`). Plain `
 `null` and decimal numbers are what they look like; everything else is text.
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ import yaml
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
+MAX_DIGITS = 40
 
 Path = tuple[str | int, ...]
 
@@ -69,23 +71,17 @@ _ODD_NUMBER = re.compile(
 def read(text: str) -> Document:
     """Parse; every fault found is in `faults`, and `value` is as much as could be read."""
     document = Document()
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         document.faults.append(Fault((), f"the file is larger than {MAX_BYTES} bytes"))
         return document
-    loader = _LOADER(text)
     try:
         _refuse_sharing(text, document)
         if document.faults:
             return document
-        node = loader.get_single_node()
+        node = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError as error:
         document.faults.append(_syntax(error))
         return document
-    except RecursionError:
-        document.faults.append(Fault((), f"nests deeper than {MAX_DEPTH} levels"))
-        return document
-    finally:
-        loader.dispose()
     if node is None:
         document.faults.append(Fault((), "the file is empty"))
         return document
@@ -113,6 +109,10 @@ def _refuse_sharing(text: str, document: Document) -> None:
             document.faults.append(Fault((), message, mark))
         elif getattr(event, "anchor", None):
             message = "anchors are not allowed here: write the value where it is used"
+            document.faults.append(Fault((), message, mark))
+        tag = getattr(event, "tag", None)
+        if tag:
+            message = f"the tag {tag} is not allowed here: write the plain value"
             document.faults.append(Fault((), message, mark))
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             depth += 1
@@ -153,9 +153,6 @@ def _mapping(node: yaml.MappingNode, path: Path, document: Document) -> dict[str
 
 def _scalar(node: Any, path: Path, document: Document, mark: Mark) -> Any:
     text: str = node.value
-    if node.tag.startswith("!") and not node.tag.startswith("tag:yaml.org,2002:"):
-        document.faults.append(Fault(path, f"the tag {node.tag} is not allowed", mark))
-        return text
     if node.style in {"'", '"', "|", ">"}:
         return text
     if text in {"", "~", "null"}:
@@ -172,8 +169,12 @@ def _scalar(node: Any, path: Path, document: Document, mark: Mark) -> Any:
         message += f"write a plain decimal number, or '{text}' in quotes"
         document.faults.append(Fault(path, message, mark))
         return text
+    if len(text) > MAX_DIGITS and (_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text)):
+        message = f"a number of {len(text)} characters: write it in quotes if text is meant"
+        document.faults.append(Fault(path, message, mark))
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
-    if _FLOAT.fullmatch(text):
+    if _FLOAT.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
     return text
