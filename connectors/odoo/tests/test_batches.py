@@ -32,7 +32,7 @@ async def test_a_batch_is_what_one_by_one_is(
 
 async def test_fifty_warm_orders_take_few_calls(connect: Any, order: Any, command: Any) -> None:
     box = OdooSandbox()
-    async with connect(box, batch_max=50) as odoo:
+    async with connect(box, batch_max=50, batch_s=60) as odoo:
         odoo.batches.size = 50
         await odoo.apply_many([command(order(1))])
         before = box.calls.copy()

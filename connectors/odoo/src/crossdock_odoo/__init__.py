@@ -6,7 +6,7 @@ API: https://www.odoo.com/documentation/19.0/developer/reference/external_api.ht
 
 import crossdock
 
-from crossdock_odoo.client import Odoo, open_odoo
+from crossdock_odoo.client import HANDLES, Odoo, open_odoo
 from crossdock_odoo.config import OdooConfig
 from crossdock_odoo.mapping import translate
 
@@ -22,6 +22,6 @@ def register_connectors(register: crossdock.Register) -> None:
         config=OdooConfig,
         open=open_odoo,
         translate=translate,
-        handles=("order.create", "order.cancel"),
+        handles=HANDLES,
         sandbox="crossdock_odoo.sandbox:OdooSandbox",
     )

@@ -10,10 +10,22 @@ import crossdock
 
 from crossdock_odoo.batches import Batches
 from crossdock_odoo.config import OdooConfig
+from crossdock_odoo.counts import Counts
+from crossdock_odoo.edits import Edits
 from crossdock_odoo.masterdata import MasterData
 from crossdock_odoo.orders import Orders
 from crossdock_odoo.polling import Poller
 from crossdock_odoo.rpc import Rpc
+from crossdock_odoo.shipping import Shipping
+
+HANDLES = (
+    "order.create",
+    "order.update",
+    "order.cancel",
+    "inventory.publish",
+    "fulfillment.create",
+)
+"""The commands that `apply` carries out."""
 
 NEEDED = (
     "sale.order",
@@ -30,11 +42,14 @@ NEEDED = (
 
 @dataclass(frozen=True)
 class Odoo:
-    """Creates and cancels sales orders; tells shipments and stock."""
+    """Writes sales orders, counts and shipments; tells shipments and stock."""
 
     rpc: Rpc
     orders: Orders
     batches: Batches
+    edits: Edits
+    counts: Counts
+    shipping: Shipping
     poller: Poller
 
     async def probe(self) -> crossdock.Health:
@@ -59,23 +74,33 @@ class Odoo:
         return self.poller.poll(cursor)
 
     async def apply(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
-        """`order.create`, `order.cancel`. Safe to call again in every half-way state."""
-        if command.type == "order.create":
-            return await self.orders.create(command)
-        if command.type == "order.cancel":
-            return await self.orders.cancel(command)
+        """Any of HANDLES. Safe to call again in every half-way state."""
+        match command.type:
+            case "order.create":
+                return await self.orders.create(command)
+            case "order.update":
+                return await self.edits.update(command)
+            case "order.cancel":
+                return await self.orders.cancel(command)
+            case "inventory.publish":
+                return await self.counts.publish(command)
+            case "fulfillment.create":
+                return await self.shipping.create(command)
         raise crossdock.RejectedError(
-            f"Odoo handles order.create and order.cancel, not {command.type}", reason="not_handled"
+            f"Odoo handles {', '.join(HANDLES)}, not {command.type}", reason="not_handled"
         )
 
     async def apply_many(
         self, commands: Sequence[crossdock.Command[Any]]
     ) -> Sequence[crossdock.Receipt | crossdock.CrossdockError]:
-        """Orders in batches, all else one by one; see `crossdock.connector.AppliesMany`."""
+        """Orders and counts in batches, all else one by one; see `AppliesMany` in the core."""
         answers: dict[int, crossdock.Receipt | crossdock.CrossdockError] = {}
         creates = [i for i, command in enumerate(commands) if command.type == "order.create"]
         told = await self.batches.create([commands[i] for i in creates])
         answers |= zip(creates, told, strict=True)
+        levels = [i for i, command in enumerate(commands) if command.type == "inventory.publish"]
+        counted = await self.counts.publish_many([commands[i] for i in levels])
+        answers |= zip(levels, counted, strict=True)
         for index, command in enumerate(commands):
             if index not in answers:
                 try:
@@ -86,7 +111,14 @@ class Odoo:
 
     async def find(self, command: crossdock.Command[Any]) -> crossdock.Receipt | None:
         """The receipt of a command that is wholly done."""
-        return await self.orders.find(command)
+        match command.type:
+            case "order.create" | "order.cancel":
+                return await self.orders.find(command)
+            case "order.update":
+                return await self.edits.find(command)
+            case "fulfillment.create":
+                return await self.shipping.find(command)
+        return None  # a count sets: `apply` finds nothing to do
 
 
 @asynccontextmanager
@@ -100,5 +132,8 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
             rpc=rpc,
             orders=orders,
             batches=Batches(orders),
+            edits=Edits(orders),
+            counts=Counts(rpc, master),
+            shipping=Shipping(orders),
             poller=Poller(rpc, master, context.namespace),
         )

@@ -29,6 +29,7 @@ class MasterData:
     _taxes: dict[tuple[Decimal, bool], int] = field(default_factory=dict)
     _warehouses: dict[str, int] | None = None
     _digits: int | None = None
+    _locations: dict[str, tuple[int, int]] | None = None
 
     async def products(self, skus: Iterable[str]) -> dict[str, int]:
         """Product ids by SKU; a SKU that is unknown or archived is left out.
@@ -162,6 +163,14 @@ class MasterData:
                     )
             self._warehouses = {code: known[code] for code in wanted or known}
         return self._warehouses
+
+    async def stock_locations(self) -> dict[str, tuple[int, int]]:
+        """(id, id of the stock location) of the warehouses by short name; see `warehouses`."""
+        if self._locations is None:
+            houses = {id_: code for code, id_ in (await self.warehouses()).items()}
+            rows = await self.rpc.read("stock.warehouse", list(houses) or [0], ["lot_stock_id"])
+            self._locations = {houses[row["id"]]: (row["id"], row["lot_stock_id"]) for row in rows}
+        return self._locations
 
     async def price_digits(self) -> int:
         """Decimal places of a unit price: all in 19, "Product Price" before (2 by default)."""

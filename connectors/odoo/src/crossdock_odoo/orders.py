@@ -54,7 +54,7 @@ class Orders:
             if state not in DRAFT:
                 return await self.confirm(order, native, state)
         try:
-            native, names = await self._load(order)
+            native, names = await self.load(order)
         except crossdock.RejectedError:
             native = await self.look(order.id)
             state = (await self.state(native))["state"] if native is not None else "draft"
@@ -108,6 +108,16 @@ class Orders:
         lines = await self.lines(command.entity_id, state["order_line"], ())
         return self.receipt(command.data, native, state, lines)
 
+    async def has_tracking(self) -> bool:
+        """Whether deliveries have a tracking number: a field of the module stock_delivery."""
+        told = await self.rpc.call(
+            "stock.picking",
+            "fields_get",
+            allfields=["carrier_tracking_ref"],
+            attributes=["type"],
+        )
+        return "carrier_tracking_ref" in told
+
     async def look(self, order_id: str) -> int | None:
         """The database id of an order by our external id."""
         rows = await self.rpc.search_read(
@@ -121,7 +131,7 @@ class Orders:
         )
         return rows[0]["res_id"] if rows else None
 
-    async def _load(self, order: Order) -> tuple[int, list[str]]:
+    async def load(self, order: Order) -> tuple[int, list[str]]:
         """Write partners and order; what is missing in Odoo is told before anything is written.
 
         The order's id, and the names of the lines in the order in which Odoo numbers them.

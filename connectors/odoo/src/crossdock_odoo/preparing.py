@@ -60,8 +60,11 @@ class Preparer:
         except crossdock.RejectedError:
             return
 
-    async def prepare(self, order: Order) -> Prepared:
-        """RejectedError names the first thing that Odoo lacks, and what to do."""
+    async def prepare(self, order: Order, *, empty: bool = False) -> Prepared:
+        """RejectedError names the first thing that Odoo lacks, and what to do.
+
+        `empty`: an order of which nothing is left is none of them.
+        """
         digits = await self.master.price_digits()
         config = self.rpc.config
         lines = saleorder.positions(
@@ -71,7 +74,7 @@ class Preparer:
             shipping=config.shipping_product,
             discount=config.discount_product,
         )
-        if not lines:
+        if not lines and not empty:
             raise crossdock.RejectedError(
                 f"order {order.number} has nothing to be delivered or charged", reason="empty_order"
             )

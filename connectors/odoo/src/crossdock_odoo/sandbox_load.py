@@ -138,7 +138,7 @@ def resolve(store: Store, external: str) -> int:
     return 0
 
 
-def remember(store: Store, model: str, record: int, external: str) -> None:
+def remember(store: Store, model: str, record: int, external: str) -> int:
     """Write an external id: unique on module and name."""
     complete = _complete(external)
     module, _, name = complete.partition(".")
@@ -147,7 +147,7 @@ def remember(store: Store, model: str, record: int, external: str) -> None:
             "psycopg2.errors.UniqueViolation",
             'duplicate key value violates unique constraint "ir_model_data_module_name_uniq_index"',
         )
-    store.insert(
+    row = store.insert(
         "ir.model.data",
         {
             "module": module,
@@ -157,6 +157,7 @@ def remember(store: Store, model: str, record: int, external: str) -> None:
             "res_id": record,
         },
     )
+    return int(row["id"])
 
 
 def _complete(external: str) -> str:

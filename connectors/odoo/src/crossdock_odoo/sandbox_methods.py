@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from crossdock_odoo import sandbox_load
+from crossdock_odoo import sandbox_counts, sandbox_load
 from crossdock_odoo.sandbox_errors import (
     OdooFault,
     unprocessable,
@@ -23,6 +23,10 @@ from crossdock_odoo.sandbox_store import STAMP, Row, Store
 
 Context = Mapping[str, Any]
 RECORD_METHODS = {"read", "write", "unlink"}
+UNIQUE_NAME = (
+    "The operation cannot be completed: You cannot have multiple records with the same external ID "
+    "in the same module!"
+)
 
 
 class Methods:
@@ -59,6 +63,9 @@ class Methods:
             ("stock.picking", "action_assign"): lambda ids, context: self.stock.assign(ids),
             ("stock.picking", "do_unreserve"): lambda ids, context: self.stock.unreserve(ids),
             ("stock.picking", "action_cancel"): lambda ids, context: self.stock.cancel(ids),
+            ("stock.quant", "action_apply_inventory"): lambda ids, context: sandbox_counts.apply(
+                store, ids
+            ),
             ("stock.backorder.confirmation", "process"): self._process,
             ("stock.backorder.confirmation", "process_cancel_backorder"): self._process_drop,
         }
@@ -209,9 +216,9 @@ class Methods:
 
     def _create(self, model: str, context: Context, vals_list: Any) -> list[int]:
         batch = vals_list if isinstance(vals_list, list) else [vals_list]
-        return [self._create_one(model, dict(values)) for values in batch]
+        return [self._create_one(model, context, dict(values)) for values in batch]
 
-    def _create_one(self, model: str, values: dict[str, Any]) -> int:
+    def _create_one(self, model: str, context: Context, values: dict[str, Any]) -> int:
         store = self.store
         if model == "product.product" and values.get("barcode"):
             for found in store.by(model, "barcode", values["barcode"]):
@@ -231,6 +238,13 @@ class Methods:
         if model == "res.partner":
             values.setdefault("type", "contact")
             values.setdefault("lang", "en_US")
+        if model == "ir.model.data":
+            target, name = values["model"], f"{values['module']}.{values['name']}"
+            if store.by(model, "complete_name", name):
+                raise validation_error(UNIQUE_NAME)
+            return sandbox_load.remember(store, target, values["res_id"], name)
+        if model == "stock.quant" and context.get("inventory_mode"):
+            return sandbox_counts.count(store, values)
         return store.create(model, values)
 
     def _write(

@@ -132,6 +132,7 @@ MODELS: dict[str, dict[str, str]] = {
         "uom_id": "m2o:uom.uom",
         "qty_available": "float",
         "free_qty": "float",
+        "tracking": "sel:none,lot,serial",
     },
     "uom.uom": {"name": "char"},
     "delivery.carrier": {"name": "char", "tracking_url": "char"},
@@ -242,7 +243,7 @@ MODELS: dict[str, dict[str, str]] = {
         "state": "sel:draft,assigned,done,cancel",
         "date": "datetime",
     },
-    "stock.lot": {"name": "char"},
+    "stock.lot": {"name": "char", "product_id": "m2o:product.product"},
     "stock.package": {"name": "char"},
     "account.move": {"name": "char"},
     "stock.quant": {
@@ -252,6 +253,9 @@ MODELS: dict[str, dict[str, str]] = {
         "quantity": "float",
         "reserved_quantity": "float",
         "available_quantity": "float",
+        "inventory_quantity": "float",
+        "inventory_quantity_set": "bool",
+        "lot_id": "m2o:stock.lot",
     },
     "stock.backorder.confirmation": {
         "pick_ids": "m2m:stock.picking",

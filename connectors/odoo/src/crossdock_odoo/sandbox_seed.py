@@ -119,6 +119,7 @@ def product(
         "invoice_policy": "order" if service else "delivery",
         "uom_id": 1,
         "product_tmpl_id": template["id"],
+        "tracking": "none",
     }
     if store.version >= 18:
         values["is_storable"] = not service
