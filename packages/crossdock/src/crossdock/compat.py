@@ -335,10 +335,10 @@ class _Walk:
         come = [one for one in new["anyOf"] if one not in old["anyOf"]]
         if not gone and not come:
             for one in old["anyOf"]:
-                yield from self.node(one, one, where)
+                yield from self._branch(one, one, where, old["anyOf"])
         elif gone and come and len(gone) == len(come) == 1:
             if self._apart(old["anyOf"]) and self._apart(new["anyOf"], 1):
-                yield from self.node(gone[0], come[0], where)
+                yield from self._branch(gone[0], come[0], where, old["anyOf"])
             else:
                 yield self.say(where, "branch-changed", gone, come)
         elif gone and come:
@@ -347,6 +347,14 @@ class _Walk:
             rule = "branch-removed" if gone else "branch-added"
             for one in gone or come:
                 yield self.say(where, rule, one if gone else None, one if come else None)
+
+    def _branch(self, old: Any, new: Any, where: str, branches: Any) -> Iterator[Finding]:
+        """Changes within one alternative; null is no news where another one allows it."""
+        null_elsewhere = {"type": "null"} in branches
+        for finding in self.node(old, new, where):
+            known = finding.pointer == f"{where}/type" and finding.rule.id == "null-allowed"
+            if not (known and null_elsewhere):
+                yield finding
 
     def _apart(self, branches: Any, side: int = 0) -> bool:
         """Whether no value can fit two of the branches, told by their types."""

@@ -397,6 +397,32 @@ def wrong(model: type[Entity], schema: Json) -> list[Wrong]:
     return [*kept.values(), *_refused(model, schema, fullest)]
 
 
+Slip = tuple[str, tuple[str | int, ...], Any, str, str]
+
+
+def wrong_places(schema: Json, document: Json) -> list[Slip]:
+    """Every slip that could be made in a document: name, path, value, reason, keyword."""
+    found: list[Slip] = [
+        ("unknown-field", ("colour_of_box",), "red", "a field that does not exist", "")
+    ]
+    for path, node in sites(schema, document):
+        if path:
+            found += [
+                (name, path, value, reason, keyword)
+                for name, value, reason, keyword in _slips(node, at(document, path))
+            ]
+    return found
+
+
+def replaced(name: str, document: Json, path: Any, value: Any, reason: str, keyword: str) -> Wrong:
+    """The document with one value put in."""
+    spoilt = copy.deepcopy(document)
+    at(spoilt, path[:-1])[path[-1]] = value
+    if not keyword:
+        return Wrong(name, spoilt, reason, "", keyword="additionalProperties")
+    return Wrong(name, spoilt, reason, jsontext.pointer(*path), keyword=keyword)
+
+
 _SLIPS = (
     "too-many-digits",
     "exponent",

@@ -1,0 +1,23 @@
+"""What the tests of the canonical language share. `--hypothesis-profile=canonical` draws 2,000."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+settings.register_profile(
+    "canonical",
+    max_examples=2_000,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="session")
+def counted() -> list[str]:
+    """Names of all changes that were classified."""
+    return []
