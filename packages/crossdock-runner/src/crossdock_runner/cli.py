@@ -84,6 +84,41 @@ def translate(
 
 
 @app.command()
+def validate(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="Files or folders; - reads stdin.")
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--as", help="The contract: order, order/v1, an event type, an address."),
+    ] = None,
+    schema: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A JSON Schema of your own instead.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="producer (closed, the default) or consumer (open).")
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help="json, jsonl (a document a line), or auto.")
+    ] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Validate payloads against the published contracts; every fault with its JSON pointer."""
+    from crossdock_runner.validating import validate_files
+
+    raise typer.Exit(
+        validate_files(
+            files,
+            name=name,
+            schema=schema,
+            profile=profile,
+            format_=format_,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
 def connectors(as_json: AsJson = False) -> None:
     """List what is installed and what it can do."""
     from crossdock_runner.listing import list_connectors
