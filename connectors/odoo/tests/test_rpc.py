@@ -136,7 +136,7 @@ async def test_a_server_that_is_down(box: OdooSandbox, connect: Any) -> None:
 async def test_registered_and_controlled_over_http(order: Any, command: Any) -> None:
     """As `crossdock demo` uses it."""
     connector = plugins.load(["odoo"])["odoo"]
-    assert connector.ports == {"Applies", "Polls", "Probes", "Translates"}
+    assert connector.ports == {"Applies", "Polls", "Probes", "Snapshots", "Translates"}
     box = OdooSandbox()
     context = crossdock.Context(connection="erp")
     async with serve(box.app) as url, context.http(base_url=url) as http:

@@ -17,6 +17,7 @@ from crossdock_odoo.orders import Orders
 from crossdock_odoo.polling import Poller
 from crossdock_odoo.rpc import Rpc
 from crossdock_odoo.shipping import Shipping
+from crossdock_odoo.snapshots import Snapshots
 
 HANDLES = (
     "order.create",
@@ -51,6 +52,7 @@ class Odoo:
     counts: Counts
     shipping: Shipping
     poller: Poller
+    snapshots: Snapshots
 
     async def probe(self) -> crossdock.Health:
         """Version, rights to read, and what the vendor has announced. Writes nothing."""
@@ -72,6 +74,10 @@ class Odoo:
     def poll(self, cursor: str | None) -> AsyncIterator[crossdock.Raw]:
         """Done deliveries and stock levels; see `crossdock_odoo.polling`."""
         return self.poller.poll(cursor)
+
+    def snapshot(self, window: crossdock.Window) -> AsyncIterator[crossdock.Raw]:
+        """Stock of the whole catalogue, orders, deliveries; see `crossdock_odoo.snapshots`."""
+        return self.snapshots.snapshot(window)
 
     async def apply(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
         """Any of HANDLES. Safe to call again in every half-way state."""
@@ -128,6 +134,7 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
         rpc = Rpc(http, config)
         master = MasterData(rpc)
         orders = Orders(rpc, master, context.namespace)
+        poller = Poller(rpc, master, context.namespace)
         yield Odoo(
             rpc=rpc,
             orders=orders,
@@ -135,5 +142,6 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
             edits=Edits(orders),
             counts=Counts(rpc, master),
             shipping=Shipping(orders),
-            poller=Poller(rpc, master, context.namespace),
+            poller=poller,
+            snapshots=Snapshots(poller),
         )

@@ -1,8 +1,8 @@
 """What one polled record of Odoo's says, in canonical events. Pure.
 
-The records are those that `crossdock_odoo.polling` composes; topics `stock.picking` and
-`stock.level`. Numbers arrive as binary floats, `false` stands for null, times are UTC text
-without a zone (recordings, flow 17).
+The records are those that `crossdock_odoo.polling` composes; topics `stock.picking`,
+`stock.level` and `sale.order`. Numbers arrive as binary floats, `false` stands for null, times are
+UTC text without a zone (recordings, flow 17).
 """
 
 from collections.abc import Iterator
@@ -24,6 +24,7 @@ from crossdock.jsontext import shorten
 from pydantic import ValidationError
 
 from crossdock_odoo.externalids import line_id_of
+from crossdock_odoo.mapping_orders import ORDER, order_event
 
 PICKING = "stock.picking"
 LEVEL = "stock.level"
@@ -32,10 +33,10 @@ _PLACES = Decimal("0.000001")
 
 
 def translate(raw: crossdock.Raw) -> Iterator[crossdock.Event[Entity]]:
-    """Shipments and stock levels; any other topic is ignored with that reason."""
-    build = {PICKING: _shipment, LEVEL: _level}.get(raw.topic)
+    """Shipments, stock levels, orders; any other topic is ignored with that reason."""
+    build = {PICKING: _shipment, LEVEL: _level, ORDER: _order}.get(raw.topic)
     if build is None:
-        raise crossdock.Ignore(f"topic {shorten(raw.topic)} is none of {PICKING}, {LEVEL}")
+        raise crossdock.Ignore(f"topic {shorten(raw.topic)} is none of {PICKING}, {LEVEL}, {ORDER}")
     try:
         yield build(_object(raw.body, ""))
     except ValidationError as error:
@@ -122,6 +123,13 @@ def _level(body: dict[str, Any]) -> crossdock.Event[Entity]:
         revision=crossdock.revision_of(written),
         occurred_at=written,
     )
+
+
+def _order(body: dict[str, Any]) -> crossdock.Event[Entity]:
+    """A sales order, told by a snapshot."""
+    for index, line in enumerate(_list(body.get("lines"), "/lines")):
+        _object(line, f"/lines/{index}")
+    return order_event(body, text=_text, number=_quantity, moment=_moment, record=_id)
 
 
 def _bad(pointer: str, expected: str, value: object) -> crossdock.ContractError:

@@ -8,7 +8,7 @@ the transaction that wrote, so each window reaches back by `overlap_s` (recordin
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -107,14 +107,14 @@ class Poller:
         fresh = [row for row in changed if _mark(PICKING, row) not in self._given]
         for start in range(0, len(fresh), self.rpc.config.page_size):
             page = fresh[start : start + self.rpc.config.page_size]
-            bodies = await self._picking_bodies([row["id"] for row in page])
+            bodies = await self.picking_bodies([row["id"] for row in page])
             for index, row in enumerate(page, start + 1):
                 body = bodies.get(row["id"])
                 if body is None:
                     continue  # deleted since, or not done any more
                 moment = until if index == len(fresh) else row["write_date"]
                 order = body["order"]
-                raw = self._raw(
+                raw = self.raw(
                     PICKING,
                     body,
                     key=f"order:{order['external'] or order['id']}",
@@ -139,7 +139,7 @@ class Poller:
         products = sorted(marks, key=lambda p: max((r["write_date"], r["id"]) for r in marks[p]))
         for start in range(0, len(products), self.rpc.config.page_size):
             page = products[start : start + self.rpc.config.page_size]
-            levels = await self._levels(page)
+            levels = await self.levels(page)
             for index, product in enumerate(page, start + 1):
                 moment = max(row["write_date"] for row in marks[product])
                 last = until if index == len(products) else moment
@@ -158,7 +158,7 @@ class Poller:
                         )
                     )
                     native = f"{body['sku'] or product}@{body['warehouse']}"
-                    raw = self._raw(
+                    raw = self.raw(
                         LEVEL,
                         body,
                         key=f"stock:{native}",
@@ -194,7 +194,7 @@ class Poller:
                 return sorted(rows, key=lambda row: (row["write_date"], row["id"]))
             last = page[-1]["id"]
 
-    async def _picking_bodies(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    async def picking_bodies(self, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """All that `translate` needs of these deliveries, in four calls."""
         fields = ["name", "state", "date_done", "write_date", "sale_id", "picking_type_id"]
         fields += await self._carrier_fields()
@@ -206,11 +206,11 @@ class Poller:
             ["picking_id", "product_id", "quantity", "sale_line_id"],
             order="id",
         )
-        names = await self._external_names(
+        names = await self.external_names(
             [row["sale_id"] for row in pickings],
             [row["sale_line_id"] for row in moves if row["sale_line_id"]],
         )
-        skus = await self._skus(row["product_id"] for row in moves)
+        skus = await self.skus(row["product_id"] for row in moves)
         await self._know_types(row["picking_type_id"] for row in pickings)
         lines: dict[int, list[dict[str, Any]]] = {}
         for move in moves:
@@ -246,7 +246,9 @@ class Poller:
             for row in pickings
         }
 
-    async def _levels(self, products: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+    async def levels(
+        self, products: Sequence[int], skus: Mapping[int, str] | None = None
+    ) -> dict[int, list[dict[str, Any]]]:
         """On hand and reserved of these products by warehouse: several quants make one level."""
         warehouses = {id_: code for code, id_ in (await self.master.warehouses()).items()}
         rows = await self.rpc.search_read(
@@ -255,7 +257,8 @@ class Poller:
             ["product_id", "warehouse_id", "quantity", "reserved_quantity", "write_date"],
             order="id",
         )
-        skus = await self._skus(products)
+        if skus is None:
+            skus = await self.skus(products)
         sums: dict[tuple[int, int], tuple[Decimal, Decimal, str]] = {}
         for row in rows:
             if row["warehouse_id"] in warehouses:
@@ -280,7 +283,7 @@ class Poller:
             )
         return levels
 
-    async def _external_names(
+    async def external_names(
         self, orders: Iterable[int], lines: Iterable[int]
     ) -> dict[tuple[str, int], str]:
         """Our names of these records, by model and id; ids of the two models overlap."""
@@ -298,7 +301,7 @@ class Poller:
         )
         return {(row["model"], row["res_id"]): row["name"] for row in rows}
 
-    async def _skus(self, products: Iterable[int]) -> dict[int, str]:
+    async def skus(self, products: Iterable[int]) -> dict[int, str]:
         """Internal references, read afresh, for they may change; archived products have theirs."""
         ids = sorted(set(products))
         if not ids:
@@ -323,15 +326,15 @@ class Poller:
             self._carrier = tuple(name for name in CARRIER_FIELDS if name in told)
         return self._carrier
 
-    def _raw(
+    def raw(
         self,
         topic: str,
         body: dict[str, Any],
         *,
         key: str,
         native: str,
-        cursor: Cursor,
         written: str,
+        cursor: Cursor | None = None,
     ) -> crossdock.Raw:
         """The fingerprint joins the time, for two changes may fall into one second."""
         mark = digest(jsontext.canonical(body).decode())
@@ -340,7 +343,7 @@ class Poller:
             body,
             key=key,
             delivery_id=f"{topic}:{native}:{written}:{mark}",
-            cursor=cursor.dump(),
+            cursor=None if cursor is None else cursor.dump(),
         )
 
     def _remember(self, text: str | None) -> None:

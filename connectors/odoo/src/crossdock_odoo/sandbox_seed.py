@@ -124,7 +124,7 @@ def product(
     if store.version >= 18:
         values["is_storable"] = not service
     else:
-        values["type"] = "service" if service else "product"
+        values["type"] = values["detailed_type"] = "service" if service else "product"
     return int(store.insert("product.product", values, record)["id"])
 
 
