@@ -17,40 +17,15 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from crossdock_odoo import sandbox_control, sandbox_seed
 from crossdock_odoo.sandbox_errors import OdooFault, unprocessable
+from crossdock_odoo.sandbox_faults import FAULTS, Cut, Misbehaviour, measured_s, records_of
 from crossdock_odoo.sandbox_methods import Methods
 from crossdock_odoo.sandbox_store import Store
 
-FAULTS = ("down", "slow", "lost_answer", "serialization_failure", "lock_timeout", "access_denied")
+__all__ = ["FAULTS", "Misbehaviour", "OdooSandbox"]
 NOT_FOUND = "Did you mean POST /json/2/<model>/<method>?"
-
-
-@dataclass
-class Misbehaviour:
-    """The next `count` calls whose `model/method` contains `match` misbehave."""
-
-    kind: str
-    count: int
-    seconds: float = 0.0
-    match: str = ""
-    after: int = 0
-    """So many matching calls go well first."""
-
-
-@dataclass
-class Cut(Response):
-    """An answer that never comes: the connection is cut after the effect."""
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Promise more than is sent; the server then closes the connection."""
-        headers = [(b"content-length", b"2")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
 
 
 @dataclass
@@ -66,10 +41,13 @@ class OdooSandbox:
     calls: Counter[str] = field(default_factory=Counter)
     offset_s: float = 0.0
     """How far this server's clock is off, for tests."""
+    latency: float = 0.0
+    """1: calls take as long as was measured on real servers; 0: no longer than they do here."""
 
     def __post_init__(self) -> None:
         self.store = Store(self.version, self._clock)
         self.methods = Methods(self.store)
+        self.worker = asyncio.Semaphore(2)
         if self.seed:
             self.store.begin()
             sandbox_seed.demo(self.store, self.methods.stock)
@@ -163,8 +141,16 @@ class OdooSandbox:
             return self._refuse(fault)
         if fault is not None and fault.kind in ("serialization_failure", "lock_timeout"):
             return _collide(fault, method)
+        if fault is not None and fault.kind == "worker_restart":
+            return Cut()
+        if fault is not None and (instead := fault.instead(method)) is not None:
+            return instead
         try:
             answer = self.run(model, method, ids, context, **named)
+            if self.latency:
+                async with self.worker:  # two workers, as measured
+                    spent = measured_s(model, method, records_of(answer, ids))
+                    await asyncio.sleep(self.latency * spent)
         except OdooFault as error:
             if error.name == "unknown.method":
                 name = "werkzeug.exceptions.NotFound"

@@ -30,7 +30,7 @@ def routes(box: "OdooSandbox") -> list[Route]:
         return JSONResponse(report(box))
 
     async def faults_(request: Request) -> Response:
-        from crossdock_odoo.sandbox import FAULTS, Misbehaviour
+        from crossdock_odoo.sandbox_faults import FAULTS, Misbehaviour
 
         options = await request.json()
         if options.get("kind") not in FAULTS:
@@ -47,6 +47,10 @@ def routes(box: "OdooSandbox") -> list[Route]:
         )
         return JSONResponse({"faults": len(box.faults)})
 
+    async def latency_(request: Request) -> Response:
+        box.latency = float((await request.json())["factor"])
+        return JSONResponse({"factor": box.latency})
+
     async def stock_(request: Request) -> Response:
         options = await request.json()
         if not count(box, str(options["sku"]), float(options["on_hand"])):
@@ -58,6 +62,7 @@ def routes(box: "OdooSandbox") -> list[Route]:
         Route("/_sandbox/ship", ship_, methods=["POST"]),
         Route("/_sandbox/report", report_, methods=["GET"]),
         Route("/_sandbox/faults", faults_, methods=["POST"]),
+        Route("/_sandbox/latency", latency_, methods=["POST"]),
         Route("/_sandbox/stock", stock_, methods=["POST"]),
     ]
 
