@@ -112,17 +112,24 @@ def _return_2_to_1(new: Json) -> Downcast:
     """What was said line by line is said once where all lines agree, and is lost where not."""
     old: Json = {key: new[key] for key in _RETURN_KEPT if key in new}
     lost: list[str] = []
-    lines, answers, reasons, notes = [], set(), set(), []
+    lines, reasons, notes = [], set(), []
+    answers: set[str | None] = set()
     for index, line in enumerate(new["lines"]):
         made = {key: line[key] for key in ("line_id", "sku", "unit", "received") if key in line}
         made["quantity"] = line["requested"]
         lines.append(made)
-        answers.add(_answer(line))
+        if line["requested"].strip("0."):  # of nothing, nothing can be agreed or refused
+            answers.add(_answer(line))
         reasons.add(line.get("reason"))
         if "note" in line:
             notes.append((index, line["note"]))
         lost += [f"/lines/{index}/{key}" for key in line if key not in _RETURN_LINE_KNOWN]
     old["lines"] = lines
+    times = [key for key in ("authorised", "declined") if f"{key}_at" in new]
+    if answers <= {None} and len(times) == 1:
+        answers = {times[0]}
+    if not answers:
+        answers = {None}
     if len(answers) == 1:
         answer = answers.pop()
         if answer == "mixed":

@@ -51,8 +51,9 @@ def documents(model: type[Model], *, unknown_words: bool = False) -> st.SearchSt
 def nearly_valid(model: type[Entity]) -> st.SearchStrategy[Wrong]:
     """Documents wrong in one way, each with the pointer, and keyword or rule, that tell of it."""
 
+    schema = schemas.schema_of(model)
+
     def spoil(document: Json, number: int) -> Wrong:
-        schema = schemas.schema_of(model)
         slips = samples.wrong_places(schema, document)
         name, path, value, reason, keyword = slips[number % len(slips)]
         return samples.replaced(name, document, path, value, reason, keyword)
@@ -118,7 +119,8 @@ def json_values() -> st.SearchStrategy[Any]:
 
 @cache
 def _document(model: type[Model], unknown: bool, depth: int) -> st.SearchStrategy[Json]:
-    needed, possible = {}, {}
+    needed: dict[str, st.SearchStrategy[Any]] = {}
+    possible: dict[str, st.SearchStrategy[Any]] = {}
     for name, field in model.model_fields.items():
         target = needed if field.is_required() else possible
         target[name] = _value(name, field.annotation, tuple(field.metadata), unknown, depth)
