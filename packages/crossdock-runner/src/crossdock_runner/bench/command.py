@@ -24,8 +24,6 @@ from crossdock_runner.bench.measure import (
 from crossdock_runner.output import complain, print_json, say
 
 MODULES = ("bus", "canonical", "ledger", "gateway", "stream", "line", "start")
-ROUNDS = 5
-HEAVY_ROUNDS = 3
 
 
 def benches() -> dict[str, Bench]:
@@ -56,7 +54,7 @@ def run_bench(
     noises = [noise()]
     failed = False
     for bench in chosen:
-        default = 1 if quick else HEAVY_ROUNDS if bench.row.heavy else ROUNDS
+        default = 1 if quick else bench.row.rounds
         try:
             row = measure(bench, rounds or default, quick=quick)
         except Exception as error:  # noqa: BLE001 - the other rows are still worth having

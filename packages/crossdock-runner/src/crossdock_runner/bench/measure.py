@@ -73,8 +73,8 @@ class Row:
     cases: Mapping[str, str]
     goals: Sequence[Goal]
     shown: str = "per_s"
-    heavy: bool = False
-    """Takes long: measured for fewer rounds."""
+    rounds: int = 5
+    """How often each case is measured unless told otherwise."""
 
 
 class Bench(Protocol):

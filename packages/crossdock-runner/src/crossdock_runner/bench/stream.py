@@ -36,7 +36,7 @@ STAGE = Row(
     name="stage",
     meaning="Consume a canonical order, validate, publish, ledger, acknowledge",
     unit="orders/s",
-    heavy=True,
+    rounds=3,
     cases={
         "ours": "our harness, four lanes, ledger on disk",
         "ours-one-lane": "our harness, one lane, ledger on disk",

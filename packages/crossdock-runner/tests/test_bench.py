@@ -1,0 +1,105 @@
+"""`crossdock bench`: its document has every figure, and its picture shows every goal."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from crossdock.errors import ConfigError
+from crossdock_runner.bench import command
+from crossdock_runner.bench.chart import draw
+from crossdock_runner.bench.command import benches, run_bench
+from crossdock_runner.bench.measure import Absent, Goal, Row, Sample
+
+
+def test_one_cheap_row_as_json(tmp_path: Path) -> None:
+    chart = tmp_path / "chart.svg"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "crossdock_runner.cli", "bench", "--json", "--quick"),
+            *("--only", "start", "--chart", str(chart)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    document = json.loads(done.stdout)
+    assert document["machine"]["cores"] == os.cpu_count()
+    assert {"python", "versions", "drift", "load_before"} <= document["machine"].keys()
+    (row,) = document["rows"]
+    assert row["name"] == "start"
+    for case in row["cases"].values():
+        assert {"per_s", "us", "cpu_us", "server_cpu_us", "rss_mb"} <= case["figures"].keys()
+        assert {"median", "spread"} == case["figures"]["cpu_us"].keys()
+    ratio = row["goals"][1]
+    assert ratio["versus"] == "python"
+    assert ratio["lowest"] <= ratio["value"] <= ratio["highest"]
+    assert ratio["reached"] == (ratio["value"] <= ratio["bound"])
+    ElementTree.fromstring(chart.read_text())
+
+
+def test_every_row_of_the_bench_is_whole() -> None:
+    rows = {name: bench.row for name, bench in benches().items()}
+    assert {"publish", "pull", "parse", "translate", "ledger", "gateway", "stage", "line"} <= set(
+        rows
+    )
+    for row in rows.values():
+        assert "ours" in row.cases
+        assert {goal.case for goal in row.goals} <= set(row.cases)
+        assert {goal.versus for goal in row.goals if goal.versus} <= set(row.cases)
+
+
+def test_an_unknown_row_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="no row 'speed'; there are: publish, pull"):
+        run_bench(only=["speed"], rounds=1, quick=True, as_json=True, chart=None)
+
+
+class Fixed:
+    """A row whose figures are known: ours takes 2 µs a thing, theirs 1 µs; a third is absent."""
+
+    row = Row(
+        name="fixed",
+        meaning="A row that is known",
+        unit="things/s",
+        cases={"ours": "us", "theirs": "them", "gone": "nobody"},
+        goals=(
+            Goal(text="of theirs", case="ours", figure="per_s", versus="theirs", at_least=0.45),
+            Goal(text="× theirs", case="ours", figure="cpu_us", versus="theirs", at_most=1.5),
+            Goal(text="of nobody", case="ours", figure="per_s", versus="gone", at_least=1.0),
+        ),
+    )
+
+    def open(self, *, quick: bool) -> "Fixed":
+        return self
+
+    def __enter__(self) -> "Fixed":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __call__(self, case: str) -> Sample:
+        if case == "gone":
+            raise Absent("pip install nobody")
+        seconds = {"ours": 2e-6, "theirs": 1e-6}[case]
+        return Sample(count=1, seconds=seconds, cpu_s=seconds, rss_mb=10.0)
+
+
+def test_ratios_are_taken_round_by_round(capsys: pytest.CaptureFixture[str]) -> None:
+    row = command.measure(Fixed(), 3, quick=True)  # type: ignore[arg-type]
+    half, twice, absent = row["goals"]
+    assert (half["value"], half["reached"]) == (0.5, True)
+    assert (twice["value"], twice["reached"]) == (2.0, False)
+    assert absent["absent"] == "pip install nobody"
+    assert row["cases"]["gone"]["absent"] == "pip install nobody"
+    command.tell(row)
+    shown = capsys.readouterr().out
+    assert "✓ ours: 0.5 of theirs (0.5 to 0.5; wanted ≥ 0.45)" in shown
+    assert "✗ ours: 2 × theirs" in shown
+    machine = {"cores": 2, "processor": "a < b", "python": "3.11"}
+    picture = draw({"rows": [row], "machine": machine, "measured_at": "2026-11-23"})
+    assert len(ElementTree.fromstring(picture).findall(".//{*}rect")) == 3
