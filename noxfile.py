@@ -42,6 +42,22 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def canonical(session: nox.Session) -> None:
+    """The published contracts with 2,000 drawn cases an entity and every labelled change."""
+    session.run(
+        "pytest",
+        "tests/canonical",
+        "-n",
+        "2",
+        "--hypothesis-profile",
+        "canonical",
+        "--timeout",
+        "1800",
+        *session.posargs,
+    )
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """The long form of the kill test: 1,000 orders, 20 kills (docs/quality/reliability.md)."""
     session.run(
