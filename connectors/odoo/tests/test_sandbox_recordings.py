@@ -49,6 +49,14 @@ class Lab:
     customers: tuple[int, str]
     move: int
     wizard: int
+    flows: tuple[str, ...] = FLOWS
+    line: int = 69
+    picking: int = 27
+    move_line: int = 63
+    quant: int = 54
+    carrier: int = 5
+    east_type: int = 29
+    barcode: str = "217954037527"
 
 
 LABS = (
@@ -71,6 +79,31 @@ LABS = (
         (5, "Partners/Customers"),
         67,
         896,
+    ),
+    Lab(
+        17,
+        "17.0/jsonrpc",
+        "lab17",
+        "R17b",
+        49,
+        67,
+        5,
+        4,
+        126,
+        8,
+        47,
+        5,
+        (5, "Partners/Customers"),
+        85,
+        871,
+        flows=tuple(flow for flow in FLOWS if not flow.startswith("12")),
+        line=68,
+        picking=37,
+        move_line=76,
+        quant=71,
+        carrier=4,
+        east_type=20,
+        barcode="217954047927",
     ),
 )
 
@@ -127,7 +160,7 @@ INVOICED = {19: 10, 18: 12}
 
 
 def _steps(lab: Lab) -> Iterator[tuple[str, dict[str, Any]]]:
-    for flow in FLOWS:
+    for flow in lab.flows:
         for path in sorted((RECORDINGS / lab.folder / flow).glob("*.json")):
             yield f"{flow}/{path.stem}", json.loads(path.read_text())
 
@@ -164,7 +197,9 @@ def laboratory(lab: Lab) -> OdooSandbox:
             location,
         )
         kind = {"name": "Delivery Orders", "code": "outgoing", "warehouse_id": number}
-        kind_id = store.insert("stock.picking.type", kind, 2 if number == 1 else 29)["id"]
+        kind_id = store.insert("stock.picking.type", kind, 2 if number == 1 else lab.east_type)[
+            "id"
+        ]
         store.insert(
             "stock.warehouse",
             {
@@ -189,9 +224,10 @@ def laboratory(lab: Lab) -> OdooSandbox:
     store.insert("product.pricelist", web, lab.pricelist)
     carrier = {
         "name": f"Courier {mark}",
-        "tracking_url": "https://track.example.com/?n=<shipmenttrackingnumber>",
+        "tracking_url": lab.version > 17
+        and "https://track.example.com/?n=<shipmenttrackingnumber>",
     }
-    store.insert("delivery.carrier", carrier, 5)
+    store.insert("delivery.carrier", carrier, lab.carrier)
     first = lab.product
     goods = (
         (first, "TOTE", f"Canvas tote {mark}", 19.9, 0.35, False, [1]),
@@ -203,7 +239,7 @@ def laboratory(lab: Lab) -> OdooSandbox:
         (first + 6, "SHIP", f"Courier {mark}", 7.5, 0.0, True, [1]),
     )
     for number, code, name, price, weight, service, taxes in goods:
-        barcode = "217954037527" if code == "TOTE" else False
+        barcode = lab.barcode if code == "TOTE" else False
         sandbox_seed.product(
             store,
             name,
@@ -217,12 +253,12 @@ def laboratory(lab: Lab) -> OdooSandbox:
         policy = "delivery" if code in ("TOTE", "TEE-S", "TEE-M", "TEE-L") else "order"
         store.update("product.product", number, taxes_id=taxes, invoice_policy=policy)
     counts = (
-        (54, first, lab.location, 10.0),
-        (55, first, lab.east_location, 4.0),
-        (56, first + 1, lab.location, 6.0),
-        (57, first + 3, lab.location, 50.0),
-        (58, first + 4, lab.location, 50.0),
-        (59, first + 5, lab.east_location, 3.0),
+        (lab.quant, first, lab.location, 10.0),
+        (lab.quant + 1, first, lab.east_location, 4.0),
+        (lab.quant + 2, first + 1, lab.location, 6.0),
+        (lab.quant + 3, first + 3, lab.location, 50.0),
+        (lab.quant + 4, first + 4, lab.location, 50.0),
+        (lab.quant + 5, first + 5, lab.east_location, 3.0),
     )
     for number, product, location, quantity in counts:
         quant = {"product_id": product, "location_id": location, "quantity": quantity}
@@ -230,10 +266,10 @@ def laboratory(lab: Lab) -> OdooSandbox:
     starts = {
         "res.partner": lab.partner,
         "sale.order": 36,
-        "sale.order.line": 69,
-        "stock.picking": 27,
+        "sale.order.line": lab.line,
+        "stock.picking": lab.picking,
         "stock.move": lab.move,
-        "stock.move.line": 63,
+        "stock.move.line": lab.move_line,
         "stock.backorder.confirmation": 2,
     }
     for model, number in starts.items():
@@ -254,7 +290,8 @@ async def _replay(lab: Lab) -> dict[str, str]:
                     _what_the_wizard_does(box, lab)
                 continue
             second = max(
-                (time for start, time in TIMES[lab.version].items() if name >= start), default=0
+                (time for start, time in TIMES.get(lab.version, {}).items() if name >= start),
+                default=0,
             )
             if name.startswith("12-incremental-polling/01"):
                 box.store.clock = _at(INVOICED[lab.version])
@@ -289,7 +326,7 @@ async def _replay(lab: Lab) -> dict[str, str]:
 
 def _what_the_wizard_does(box: OdooSandbox, lab: Lab) -> None:
     """Steps 09 to 12: a shipping line at the rate of the day."""
-    box.run("sale.order", "write", [36], vals={"carrier_id": 5})
+    box.run("sale.order", "write", [36], vals={"carrier_id": lab.carrier})
     box.run(
         "sale.order.line",
         "create",

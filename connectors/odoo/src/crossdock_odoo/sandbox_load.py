@@ -42,7 +42,7 @@ def load(store: Store, model: str, fields: list[str], data: list[list[str]]) -> 
         try:
             ids.append(_record(store, model, columns, span))
         except BadCell as bad:
-            return _refused(where, bad)
+            return _refused(where, bad, store.version)
         except OdooFault as fault:
             message = {**where, "type": "error", "message": fault.message}
             return {"ids": False, "messages": [message], "nextrow": 0}
@@ -50,7 +50,8 @@ def load(store: Store, model: str, fields: list[str], data: list[list[str]]) -> 
     return {"ids": ids, "messages": [], "nextrow": 0}
 
 
-def _refused(where: dict[str, Any], bad: BadCell) -> dict[str, Any]:
+def _refused(where: dict[str, Any], bad: BadCell, version: int) -> dict[str, Any]:
+    rows = "list" if version >= 18 else "tree"
     message = {
         "rows": where["rows"],
         "type": "error",
@@ -61,8 +62,8 @@ def _refused(where: dict[str, Any], bad: BadCell) -> dict[str, Any]:
             "name": "Possible Values",
             "type": "ir.actions.act_window",
             "target": "new",
-            "view_mode": "list,form",
-            "views": [[False, "list"], [False, "form"]],
+            "view_mode": f"{rows},form",
+            "views": [[False, rows], [False, "form"]],
             "context": {"create": False},
             "help": "See all possible values",
             "res_model": bad.model,

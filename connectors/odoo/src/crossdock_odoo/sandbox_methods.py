@@ -221,10 +221,11 @@ class Methods:
     def _create_one(self, model: str, context: Context, values: dict[str, Any]) -> int:
         store = self.store
         if model == "product.product" and values.get("barcode"):
+            both = " and " if store.version >= 18 else ", "
             for found in store.by(model, "barcode", values["barcode"]):
                 raise validation_error(
                     f'Barcode(s) already assigned:\n\n- Barcode "{values["barcode"]}" already '
-                    f"assigned to product(s): {store.display(model, found['id'])} and "
+                    f"assigned to product(s): {store.display(model, found['id'])}{both}"
                     f"{values.get('name')}\n\nNote: products that you don't have access to will "
                     "not be shown above."
                 )

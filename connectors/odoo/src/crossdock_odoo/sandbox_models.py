@@ -304,6 +304,7 @@ def fields_of(version: int) -> dict[str, dict[str, str]]:
     else:
         line |= {"tax_id": "m2m:account.tax", "product_uom": "m2o:uom.uom"}
     if version < 18:
+        models["sale.order"].pop("duplicated_order_ids")
         models["product.product"].pop("is_storable")
         models["product.product"]["detailed_type"] = "sel:consu,service,product"
         models["account.tax"].pop("price_include_override")

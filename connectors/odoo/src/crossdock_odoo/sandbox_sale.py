@@ -147,7 +147,12 @@ class Sale:
         """`action_confirm`: not idempotent."""
         orders = [self.store.row("sale.order", record) for record in ids]
         if any(order["state"] not in ("draft", "sent") for order in orders):
-            raise user_error("Some orders are not in a state requiring confirmation.")
+            if self.store.version >= 18:
+                raise user_error("Some orders are not in a state requiring confirmation.")
+            names = ", ".join(o["name"] for o in orders if o["state"] not in ("draft", "sent"))
+            raise user_error(
+                f"The following orders are not in a state requiring confirmation: {names}"
+            )
         for order in orders:
             lines = self.store.by("sale.order.line", "order_id", order["id"])
             row = self.store.update(

@@ -10,6 +10,7 @@ from typing import Any
 from crossdock_odoo.sandbox_errors import user_error
 from crossdock_odoo.sandbox_store import Row, Store
 
+NOTHING = "You cannot validate a transfer if no quantities are reserved."
 OPEN = ("confirmed", "partially_available", "assigned")
 
 
@@ -199,6 +200,8 @@ class Stock:
     def validate(self, ids: Sequence[int], context: Mapping[str, Any]) -> Any:
         """`button_validate`: true, or a wizard's dictionary and nothing done."""
         todo = [row for row in (self.store.row("stock.picking", i) for i in ids) if _open(row)]
+        if self.store.version < 18 and not todo:
+            raise user_error(f"{NOTHING} To force the transfer, encode quantities.")
         short = [picking for picking in todo if self._missing(picking)]
         if short and not context.get("skip_backorder"):
             numbers = [picking["id"] for picking in short]
@@ -240,7 +243,7 @@ class Stock:
         rest: list[tuple[Row, float]] = []
         shipping = self._shipping(picking)
         if not any(leaving for _, leaving in shipping):
-            raise user_error("You cannot validate a transfer if no quantities are reserved.")
+            raise user_error(NOTHING)
         for move, leaving in shipping:
             if leaving < move["quantity"]:
                 self.release(move, leaving)

@@ -42,12 +42,17 @@ class Shipping:
             picking = self._choose(shipment, moves)
             picking = await self._claim(command.entity_id, picking)
         await self._book(shipment, picking, [m for m in moves if m["picking_id"] == picking])
-        answer = await self.orders.rpc.call(
-            "stock.picking",
-            "button_validate",
-            ids=[picking],
-            context={"skip_backorder": True, "skip_sms": True},
-        )
+        answer: Any = None
+        try:
+            answer = await self.orders.rpc.call(
+                "stock.picking",
+                "button_validate",
+                ids=[picking],
+                context={"skip_backorder": True, "skip_sms": True},
+            )
+        except crossdock.RejectedError:  # 17 says so of what is done already, too
+            if not await self._is_done(picking):
+                raise
         if not await self._is_done(picking):
             wizard = answer.get("res_model") if isinstance(answer, dict) else answer
             raise crossdock.RejectedError(
