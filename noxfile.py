@@ -72,6 +72,12 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def ajv(session: nox.Session) -> None:
+    """ajv, jsonschema and jsonschema-rs agree on every payload; needs node and npm, says so."""
+    session.run("pytest", "tests/canonical_parity/ajv_parity.py", *session.posargs)
+
+
+@nox.session
 def live_odoo(session: nox.Session) -> None:
     """The Odoo connector against a real server (connectors/odoo/README.md); prints rates."""
     names = [f"CROSSDOCK_TEST_ODOO_{name}" for name in ("URL", "DB", "LOGIN", "KEY")]

@@ -643,6 +643,14 @@ def test_what_does_not_fit_is_named_never_rounded(
     assert caught.value.pointer == pointer
 
 
+def test_the_guide_quotes_a_true_message() -> None:
+    guide = (Path(__file__).parents[2] / "docs/guides/neighbours.md").read_text(encoding="utf-8")
+    order, sent = everything(line={"unit_price": eur("12.345")})
+    with pytest.raises(ContractError) as caught:
+        ucp.to_ucp(order, sent, checkout_id="c", permalink_url=PAGE)
+    assert caught.value.message in " ".join(guide.split())
+
+
 def test_ucp_counts_steps_of_a_measure_and_acp_refuses_parts() -> None:
     order, _ = everything(line={"ordered": "9.25", "unit": "KGM"})
     document = ucp.to_ucp(order, checkout_id="c", permalink_url=PAGE)
