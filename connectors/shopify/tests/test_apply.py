@@ -147,7 +147,7 @@ async def test_an_order_the_shop_does_not_know(bench: Bench) -> None:
         await bench.shop.apply(bench.ship("12", (1, 0)))
 
 
-@pytest.mark.parametrize("quantity", ["0.5", "-1", "0"])
+@pytest.mark.parametrize("quantity", ["0.5", "0"])
 async def test_quantities_that_cannot_be_shipped(bench: Bench, quantity: str) -> None:
     data = Fulfillment(
         order=EntityRef(native_id="1"),
