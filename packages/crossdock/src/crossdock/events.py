@@ -216,6 +216,12 @@ class Envelope:
         """The type without prefix and version: `order.placed`."""
         return self.type.removeprefix("crossdock.").rpartition(".v")[0]
 
+    @property
+    def major(self) -> int:
+        """The major version of the body: 1 in `crossdock.order.placed.v1`; 1 where none is told."""
+        digits = self.type.rpartition(".v")[2]
+        return int(digits) if digits.isdecimal() and len(digits) < 6 else 1
+
     def headers(self) -> dict[str, str]:
         """NATS headers; empty attributes are left out, non-ASCII text is percent-encoded."""
         out = {"ce-specversion": "1.0", "content-type": "application/json"}

@@ -228,7 +228,8 @@ def _index(found: dict[str, str]) -> str:
         "| `examples/valid/` | fit both profiles |",
         "| `examples/invalid/` | break the producer profile in one way; `examples/invalid.json` "
         "names pointer and keyword |",
-        "| `examples/refused/` | fit the schema, yet are refused: `examples/refused.json` says why |",
+        "| `examples/refused/` | fit the schema, yet are refused: "
+        "`examples/refused.json` says why |",
         "| `CHANGELOG.md` | what changed from version to version |",
         "",
         "`asyncapi.yaml` describes every event; `golden/` keeps every example ever released, and "
