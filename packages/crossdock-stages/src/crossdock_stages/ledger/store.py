@@ -14,16 +14,18 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
 from crossdock.errors import ConfigError, UnavailableError
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from crossdock_stages.ledger.migrate import upgrade
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 log = logging.getLogger("crossdock.ledger")
 
@@ -168,6 +170,9 @@ class SqliteLedger:
         """
         assert self._engine is not None
         group = [job for job in group if job[1].set_running_or_notify_cancel()]
+        if len(group) == 1:
+            self._commit_one(*group[0])
+            return
         answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             with self._engine.begin() as connection:
@@ -192,6 +197,19 @@ class SqliteLedger:
             else:
                 future.set_result(value)
 
+    def _commit_one(self, work: Work[Any], future: Future[Any]) -> None:
+        """Alone it needs no savepoint."""
+        assert self._engine is not None
+        try:
+            with self._engine.begin() as connection:
+                value = work(connection)
+        except SQLAlchemyError as error:
+            future.set_exception(_unavailable(error))
+        except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
+            future.set_exception(error)
+        else:
+            future.set_result(value)
+
     def _run_reader(self) -> None:
         assert self._engine is not None
         while (job := self._reads.get()) is not None:
@@ -212,7 +230,7 @@ class SqliteLedger:
 class PostgresLedger:
     """Transactions side by side on a pool, through asyncpg."""
 
-    def __init__(self, url: str, engine: AsyncEngine) -> None:
+    def __init__(self, url: str, engine: "AsyncEngine") -> None:
         self.url = url
         self._engine = engine
 
@@ -240,6 +258,8 @@ class PostgresLedger:
 @asynccontextmanager
 async def open_postgres(url: str) -> AsyncIterator[PostgresLedger]:
     """A ledger on PostgreSQL 14 or later. UnavailableError when it cannot be reached."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # 6 MB that SQLite does not need
+
     target = make_url(url).set(drivername="postgresql+asyncpg")
     engine = create_async_engine(target, pool_size=10, max_overflow=10, pool_pre_ping=True)
     ledger = PostgresLedger(url, engine)
