@@ -15,6 +15,7 @@ from crossdock_odoo.edits import Edits
 from crossdock_odoo.masterdata import MasterData
 from crossdock_odoo.orders import Orders
 from crossdock_odoo.polling import Poller
+from crossdock_odoo.products import Products
 from crossdock_odoo.rpc import Rpc
 from crossdock_odoo.shipping import Shipping
 from crossdock_odoo.snapshots import Snapshots
@@ -25,6 +26,7 @@ HANDLES = (
     "order.cancel",
     "inventory.publish",
     "fulfillment.create",
+    "product.publish",
 )
 """The commands that `apply` carries out."""
 
@@ -51,6 +53,7 @@ class Odoo:
     edits: Edits
     counts: Counts
     shipping: Shipping
+    products: Products
     poller: Poller
     snapshots: Snapshots
 
@@ -92,6 +95,8 @@ class Odoo:
                 return await self.counts.publish(command)
             case "fulfillment.create":
                 return await self.shipping.create(command)
+            case "product.publish":
+                return await self.products.publish(command)
         raise crossdock.RejectedError(
             f"Odoo handles {', '.join(HANDLES)}, not {command.type}", reason="not_handled"
         )
@@ -124,7 +129,7 @@ class Odoo:
                 return await self.edits.find(command)
             case "fulfillment.create":
                 return await self.shipping.find(command)
-        return None  # a count sets: `apply` finds nothing to do
+        return None  # what sets may be done again: `apply` finds nothing to do
 
 
 @asynccontextmanager
@@ -142,6 +147,7 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
             edits=Edits(orders),
             counts=Counts(rpc, master),
             shipping=Shipping(orders),
+            products=Products(rpc, master, context.namespace),
             poller=poller,
             snapshots=Snapshots(poller),
         )

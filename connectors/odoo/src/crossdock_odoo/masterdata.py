@@ -29,6 +29,7 @@ class MasterData:
     _taxes: dict[tuple[Decimal, bool], int] = field(default_factory=dict)
     _warehouses: dict[str, int] | None = None
     _digits: int | None = None
+    _currency: str | None = None
     _locations: dict[str, tuple[int, int]] | None = None
 
     async def products(self, skus: Iterable[str]) -> dict[str, int]:
@@ -163,6 +164,18 @@ class MasterData:
                     )
             self._warehouses = {code: known[code] for code in wanted or known}
         return self._warehouses
+
+    async def company_currency(self) -> str:
+        """The currency in which products have their price."""
+        if self._currency is None:
+            company = self.rpc.config.company
+            if company is None:
+                told = await self.rpc.call("sale.order", "default_get", fields=["company_id"])
+                company = told["company_id"]
+            rows = await self.rpc.read("res.company", [company], ["currency_id"])
+            names = await self.rpc.read("res.currency", [rows[0]["currency_id"]], ["name"])
+            self._currency = str(names[0]["name"])
+        return self._currency
 
     async def stock_locations(self) -> dict[str, tuple[int, int]]:
         """(id, id of the stock location) of the warehouses by short name; see `warehouses`."""

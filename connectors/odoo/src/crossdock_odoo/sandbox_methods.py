@@ -51,6 +51,7 @@ class Methods:
             ),
         }
         store.computed["res.partner", "commercial_partner_id"] = _commercial
+        store.defaults["product.product"] = self._product_defaults
         for model in store.tables:
             store.computed[model, "display_name"] = lambda db, row, model=model: db.display(  # type: ignore[misc]
                 model, row["id"]
@@ -243,10 +244,24 @@ class Methods:
             target, name = values["model"], f"{values['module']}.{values['name']}"
             if store.by(model, "complete_name", name):
                 raise validation_error(UNIQUE_NAME)
-            return sandbox_load.remember(store, target, values["res_id"], name)
+            made = sandbox_load.remember(store, target, values["res_id"], name)
+            store.update(model, made, noupdate=bool(values.get("noupdate")))
+            return made
         if model == "stock.quant" and context.get("inventory_mode"):
             return sandbox_counts.count(store, values)
         return store.create(model, values)
+
+    def _product_defaults(self, row: Row) -> None:
+        """A product of its own template, sold in pieces."""
+        named = {"name": row.get("name"), "list_price": row.get("list_price", 0.0)}
+        if not row.get("product_tmpl_id"):
+            row["product_tmpl_id"] = self.store.insert("product.template", named)["id"]
+        row["lst_price"] = row.get("list_price", 0.0)
+        for field, value in (("uom_id", 1), ("tracking", "none"), ("product_variant_count", 1)):
+            row.setdefault(field, value)
+        if self.store.version < 18 and row.get("detailed_type"):
+            row["type"] = row["detailed_type"]
+        row.setdefault("type", "consu")
 
     def _write(
         self,

@@ -110,6 +110,13 @@ MODELS: dict[str, dict[str, str]] = {
         "company_id": "m2o:res.company",
         "percent_price": "float",
     },
+    "product.pricelist.item": {
+        "pricelist_id": "m2o:product.pricelist",
+        "product_id": "m2o:product.product",
+        "applied_on": "sel:3_global,2_product_category,1_product,0_product_variant",
+        "compute_price": "sel:fixed,percentage,formula",
+        "fixed_price": "float",
+    },
     "product.template": {
         "name": "char",
         "active": "bool",
@@ -133,6 +140,8 @@ MODELS: dict[str, dict[str, str]] = {
         "qty_available": "float",
         "free_qty": "float",
         "tracking": "sel:none,lot,serial",
+        "sale_ok": "bool",
+        "product_variant_count": "int",
     },
     "uom.uom": {"name": "char"},
     "delivery.carrier": {"name": "char", "tracking_url": "char"},

@@ -120,6 +120,7 @@ def product(
         "uom_id": 1,
         "product_tmpl_id": template["id"],
         "tracking": "none",
+        "product_variant_count": 1,
     }
     if store.version >= 18:
         values["is_storable"] = not service
