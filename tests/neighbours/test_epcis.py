@@ -18,7 +18,7 @@ from crossdock.canonical import (
 from crossdock.canonical.inventory import Incoming, InventoryMovement
 from crossdock.canonical.values import Money
 from crossdock.errors import ContractError
-from crossdock.neighbours.epcis import LOST, LOST_WHEN, Item, from_epcis, to_epcis
+from crossdock.neighbours.epcis import LOST, LOST_BACK, LOST_WHEN, Item, from_epcis, to_epcis
 from crossdock.neighbours.exact import is_uri
 from crossdock.neighbours.losses import marks, without
 from hypothesis import HealthCheck, given, settings
@@ -414,3 +414,42 @@ def _put(node: Any, path: tuple[Any, ...], value: Any) -> Any:
     copy = dict(node) if isinstance(node, dict) else list(node)
     copy[path[0]] = _put(node[path[0]], path[1:], value)
     return copy
+
+
+def test_every_part_that_we_list_as_not_kept_really_is_not() -> None:
+    document = json.loads(json.dumps(to_epcis(WITNESS, base=BASE, created_at=NOW)))
+    events = document["epcisBody"]["eventList"]
+    events[0] |= {
+        "recordTime": "2026-03-02T00:00:00Z",
+        "eventTimeZoneOffset": "+01:00",
+        "certificationInfo": "https://example.com/cert",
+        "sensorElementList": [{"sensorReport": [{"type": "Temperature", "value": 3}]}],
+    }
+    document |= {
+        "id": "https://example.com/doc",
+        "instanceIdentifier": "7",
+        "sender": "a",
+        "receiver": "b",
+        "epcisHeader": {"epcisMasterData": {"vocabularyList": []}},
+    }
+    foreign = {**events[-1], "eventID": "urn:uuid:9", "bizStep": "loading"}
+    document["epcisBody"]["eventList"] = [*events, foreign]
+    assert not list(VALIDATOR.iter_errors(document))
+    read = from_epcis(document, base=BASE)
+    assert set(read.ignored) == {"urn:uuid:9"}
+    found = [*read.levels, *read.movements, *read.fulfillments]
+    later = datetime(2026, 4, 1, tzinfo=UTC)
+    again = json.loads(json.dumps(to_epcis(found, base=BASE, created_at=later)))
+
+    def equal(lost: list[str]) -> bool:
+        when = {
+            "/epcisBody/eventList/*": lambda value, key, above: value["eventID"] in read.ignored
+        }
+        return bool(
+            without(document, marks(document, lost, when))
+            == without(again, marks(again, lost, when))
+        )
+
+    assert equal(list(LOST_BACK))
+    for pointer in LOST_BACK:
+        assert not equal([other for other in LOST_BACK if other != pointer]), pointer

@@ -28,6 +28,7 @@ from crossdock.canonical import (
 from crossdock.errors import ContractError
 from crossdock.neighbours import acp, ucp
 from crossdock.neighbours.losses import marks, without
+from crossdock.testing import strategies
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
@@ -331,6 +332,13 @@ def compared(
     dropped, gone = marks(first, elements, when), marks(first, fields, when)
     also = _shift(gone, dropped) | marks(second, fields, when)
     return compact(without(first, dropped | gone)), compact(without(second, also))
+
+
+def kept(document: Any, again: Any, lost: Any, name: str) -> bool:
+    """Whether a neighbour's document came back equal but for what is said not to be kept."""
+    when = ucp.LOST_BACK_WHEN if name == "ucp" else {}
+    first, second = (compact(without(one, marks(one, lost, when))) for one in (document, again))
+    return bool(first == second)
 
 
 def _shift(paths: set[tuple[Any, ...]], dropped: set[tuple[Any, ...]]) -> set[tuple[Any, ...]]:
@@ -844,8 +852,7 @@ def test_acps_own_examples_are_read_or_refused_by_name(example: Path) -> None:
         permalink_url=read.permalink_url,
     )
     assert not list(NEIGHBOURS[1].validator.iter_errors(again))
-    first, second = compared(document, again, acp.LOST_BACK, {})
-    assert second == first
+    assert kept(document, again, acp.LOST_BACK, "acp")
 
 
 def test_what_ucp_says_and_is_not_listed_comes_back_equal() -> None:
@@ -857,8 +864,7 @@ def test_what_ucp_says_and_is_not_listed_comes_back_equal() -> None:
         permalink_url=read.permalink_url,
     )
     assert not list(NEIGHBOURS[0].validator.iter_errors(again))
-    first, second = compared(UCP_FOREIGN, again, ucp.LOST_BACK, {})
-    assert second == first
+    assert kept(UCP_FOREIGN, again, ucp.LOST_BACK, "ucp")
 
 
 @both
@@ -909,3 +915,157 @@ def _put(node: Any, path: tuple[Any, ...], value: Any) -> Any:
     copy = dict(node) if isinstance(node, dict) else list(node)
     copy[path[0]] = _put(node[path[0]], path[1:], value)
     return copy
+
+
+def test_a_new_field_cannot_be_forgotten() -> None:
+    """Every field of what is translated is said in the first witness, so that it must travel."""
+    order, (sent,) = everything()
+    line, address = order.lines[0], order.shipping_address
+    assert address is not None
+    for model in (order, line, line.taxes[0], line.discounts[0], address, order.totals):
+        silent = set(type(model).model_fields) - set(model.model_dump(exclude_defaults=True))
+        assert silent <= {"included", "prices_include_tax"}, f"{type(model).__name__}: {silent}"
+    for model in (order.payment, sent, sent.lines[0], sent.tracking[0]):
+        silent = set(type(model).model_fields) - set(model.model_dump(exclude_defaults=True))
+        assert not silent, f"{type(model).__name__}: {silent}"
+
+
+@both
+def test_orders_of_the_published_strategies_travel_or_are_refused_by_name(
+    neighbour: Neighbour,
+) -> None:
+    """New fields are drawn as soon as they exist."""
+    refused: list[str] = []
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(strategies.entities(Order))
+    def check(order: Order) -> None:
+        case = (order.model_copy(update={"id": "ord_1"}), ())
+        try:
+            neighbour.write(*case)
+        except ContractError as error:
+            refused.append(error.pointer)
+            return
+        first, second = compared(
+            *there_and_back(neighbour, case), neighbour.lost, neighbour.lost_when
+        )
+        assert second == first
+
+    check()
+    assert all(refused)
+
+
+def _without(document: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key not in names}
+
+
+ACP_EXAMPLE: dict[str, Any] = _without(
+    json.loads((SCHEMAS / "acp/examples/shipped-order.json").read_text()), "$schema", "_description"
+)
+ACP_FOREIGN: dict[str, Any] = {
+    **_without(ACP_EXAMPLE, "order_number"),
+    "estimated_delivery": {"earliest": "2026-02-05T09:00:00Z", "latest": "2026-02-05T18:00:00Z"},
+    "line_items": [
+        {
+            **ACP_EXAMPLE["line_items"][0],
+            "subtotal": 1,
+            "status": "on_its_way",
+            "totals": [{"type": "gift_wrap", "display_text": "Wrap", "amount": 500}],
+        }
+    ],
+    "fulfillments": [
+        {
+            "id": "ful_9",
+            "type": "digital",
+            "status": "ready",
+            "description": "by mail",
+            "line_items": [],
+            "digital_delivery": {"license_key": "K"},
+            "estimated_delivery": ACP_EXAMPLE["fulfillments"][0]["estimated_delivery"],
+            "destination": ACP_EXAMPLE["fulfillments"][0]["destination"],
+            "events": [{"id": "e", "type": "in_transit", "occurred_at": "2026-02-05T09:00:00Z"}],
+        },
+        {
+            "id": "ful_10",
+            "type": "shipping",
+            "destination": {
+                **ACP_EXAMPLE["fulfillments"][0]["destination"],
+                "name": "Somebody else",
+            },
+        },
+    ],
+    "adjustments": [
+        {
+            "id": "a",
+            "type": "credit",
+            "occurred_at": "2026-02-05T09:00:00Z",
+            "status": "completed",
+            "amount": 5,
+        }
+    ],
+    "totals": [
+        {"type": "fee", "display_text": "Fee", "amount": 5},
+        {"type": "total", "display_text": "All of it", "amount": 5},
+    ],
+}
+UCP_WITNESSES = [
+    {
+        **UCP_FOREIGN,
+        "messages": [{"type": "info", "content": "hello"}],
+        "policies": [{"type": "return", "description": "30 days"}],
+        "attribution": {"campaign": "x"},
+    },
+    _without(UCP_FOREIGN, "label"),
+    {  # counted in finer steps than it needs
+        **UCP_FOREIGN,
+        "line_items": [
+            {
+                **UCP_FOREIGN["line_items"][0],
+                "quantity": {"original": 150, "total": 120, "fulfilled": 50},
+            },
+            UCP_FOREIGN["line_items"][1],
+        ],
+    },
+    {
+        **UCP_FOREIGN,
+        "line_items": [
+            {
+                **UCP_FOREIGN["line_items"][1],
+                "item": {
+                    **UCP_FOREIGN["line_items"][1]["item"],
+                    "unit_price": {"amount": 1},
+                },
+            }
+        ],
+        "fulfillment": {},
+        "adjustments": [],
+    },
+]
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "documents"),
+    [
+        (NEIGHBOURS[0], UCP_WITNESSES),
+        (NEIGHBOURS[1], [ACP_EXAMPLE, ACP_FOREIGN]),
+    ],
+    ids=["ucp", "acp"],
+)
+def test_every_part_that_we_list_as_not_kept_really_is_not(
+    neighbour: Neighbour, documents: list[dict[str, Any]]
+) -> None:
+    trips = []
+    for document in documents:
+        read = neighbour.read(document, "USD", BORN)
+        again = neighbour.write(read.order, read.fulfillments)
+        again["permalink_url"] = document["permalink_url"]
+        for name in ("checkout_id", "checkout_session_id"):
+            if name in document:
+                again[name] = document[name]
+        assert kept(document, again, neighbour.lost_back, neighbour.name)
+        trips.append((document, again))
+    for pointer in neighbour.lost_back:
+        others = [other for other in neighbour.lost_back if other != pointer]
+        assert not all(kept(*trip, others, neighbour.name) for trip in trips), (
+            f"{pointer} survives: take it from the list"
+        )

@@ -94,7 +94,7 @@ def recount(ordered: int, current: int, shipped: int, returned: int) -> tuple[in
     What is no longer wanted (`ordered` less `current`) was given back as far as the log or the
     shipments say so, and cancelled for the rest.
     """
-    ordered = max(ordered, current)
+    ordered = max(ordered, current, shipped)
     gone = max(0, ordered - current - returned)
     came_back = min(gone, max(0, shipped - (ordered - gone)))
     cancelled = gone - came_back

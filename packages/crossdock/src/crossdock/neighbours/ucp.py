@@ -147,9 +147,11 @@ LOST_BACK: dict[str, str] = {
     "/fulfillment/expectations": (
         "the first address and what needs no carriage are kept; promises, times and words are not"
     ),
-    "/fulfillment/events": (
-        "when it is neither processing nor shipped nor canceled; of deliveries the sum is kept"
+    "/fulfillment/events/*": (
+        "when it is neither processing nor shipped; of deliveries the sum is kept, of those that "
+        "we ourselves wrote the time, as of cancellations"
     ),
+    "/fulfillment/events/*/occurred_at": "the moment is kept, and written in UTC",
     "/fulfillment/events/*/description": "our shipments have no words",
     "/fulfillment/events/*/line_items": "the quantities are kept, the step is our own",
     "/adjustments": (
@@ -837,3 +839,10 @@ LOST_WHEN: dict[str, Condition] = {
     "/fulfillments/*/tracking/*/url": lambda value, key, above: not is_uri(value),
 }
 """When a pointer of LOST is lost, if not always."""
+
+LOST_BACK_WHEN: dict[str, Condition] = {
+    "/fulfillment/events/*": (
+        lambda value, key, above: value["type"] not in {"processing", "shipped"}
+    ),
+}
+"""When a pointer of LOST_BACK is lost, if not always and not for being missing."""
