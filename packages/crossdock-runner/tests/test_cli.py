@@ -189,6 +189,9 @@ class TestTrace:
 
     @pytest.mark.parametrize("reference", ["nothing", "%", "' OR 1=1 --", "ä👍"])
     def test_what_is_not_known_is_1(self, run: Run, good: Path, reference: str) -> None:
+        none = clean(run("trace", reference, "-d", str(good), "--json"), 1)
+        assert "there is no ledger" in json.loads(none.stdout)["error"]
+        asyncio.run(_made(deployment.load(good).ledger_url))
         done = clean(run("trace", reference, "-d", str(good), "--json"), 1)
         assert json.loads(done.stdout) == {"reference": reference, "found": False}
 
@@ -196,6 +199,11 @@ class TestTrace:
         done = clean(run("trace", "x", "-d", str(write("crossdock: 9\n"))), 1)
         assert "allowed: 1" in done.stderr
         assert done.stdout == ""
+
+
+async def _made(url: str) -> None:
+    async with open_ledger(url):
+        pass
 
 
 def test_run_refuses_a_broken_deployment(run: Run, write: Write) -> None:

@@ -17,6 +17,7 @@ from crossdock_stages.deliver import Deliver, Target
 from crossdock_stages.harness import House, Item, Stage, Worker
 from crossdock_stages.intake import Intake
 from crossdock_stages.ledger import Ledger, landing, open_ledger
+from crossdock_stages.ledger.audit import audit
 from crossdock_stages.ledger.journey import Account, account, journey
 from crossdock_stages.ledger.tables import cursors, dead_letters, exceptions, outbox
 from crossdock_stages.ledger.tables import landing as landing_table
@@ -138,7 +139,7 @@ class Line:
         flaky = self.house.ledger
         assert isinstance(flaky, Flaky)
         books = await flaky.inner.read(account)
-        assert books.difference == 0
+        assert await flaky.inner.read(audit) == []
         return books
 
     async def rows(self, table: sa.Table) -> Sequence[Any]:

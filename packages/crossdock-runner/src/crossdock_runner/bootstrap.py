@@ -7,11 +7,13 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import uvicorn
-from crossdock.bus import Bus, embedded_server
+from crossdock.bus import Bus, Embedded, embedded_server
 from crossdock.connector import Applies, Context, Polls, Webhooks
+from crossdock.errors import ConfigError
 from crossdock.sockets import listen
 from crossdock_stages.calls import Target
 from crossdock_stages.decide import Decide
@@ -31,6 +33,7 @@ log = logging.getLogger("crossdock.runner")
 
 DRAIN_S = 20.0
 RESTART_DELAY_S = 1.0
+LOOK_AT_BUS_S = 0.5
 
 
 @dataclass
@@ -49,7 +52,12 @@ class Line:
     async def run(self, stop: asyncio.Event, ready: Callable[[str], None] | None = None) -> None:
         """Work until `stop`, then finish what is at hand, for at most DRAIN_S."""
         gateway = self.deployment.gateway
-        sock = listen(gateway.port, gateway.host)
+        try:
+            sock = listen(gateway.port, gateway.host)
+        except OSError as error:
+            raise ConfigError(
+                f"gateway: cannot listen on {gateway.host}, port {gateway.port}: {error.strerror}"
+            ) from error
         self.url = f"http://{gateway.host}:{sock.getsockname()[1]}"
         server = uvicorn.Server(
             uvicorn.Config(self.app, log_level="warning", access_log=False, lifespan="off")
@@ -103,6 +111,16 @@ async def _kept_alive(name: str, loop: Callable[[], Awaitable[None]]) -> None:
             return
 
 
+async def _kept_running(server: Embedded) -> None:
+    """A nats-server of ours that ends by itself is started again; the ledger refills it."""
+    while True:
+        await asyncio.sleep(LOOK_AT_BUS_S)
+        ended = server.revive()
+        if ended is not None:
+            log.error("nats-server ended with %s; it was started again", ended)
+            await asyncio.sleep(RESTART_DELAY_S)
+
+
 @asynccontextmanager
 async def assemble(deployment: Deployment) -> AsyncIterator[Line]:
     """Open everything a deployment names, in the order in which it is needed."""
@@ -113,10 +131,12 @@ async def assemble(deployment: Deployment) -> AsyncIterator[Line]:
     )
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(open_ledger(deployment.ledger_url))
+        loops: dict[str, Callable[[], Awaitable[None]]] = {}
         url = deployment.bus.url
         if url == "embedded":
             server = stack.enter_context(embedded_server(deployment.bus_store))
             url = server.url
+            loops["nats-server"] = partial(_kept_running, server)
             log.info("nats-server runs at %s", server.address)
         bus = await stack.enter_async_context(
             Bus(url, name="crossdock", credentials=deployment.bus.credentials)
@@ -131,10 +151,7 @@ async def assemble(deployment: Deployment) -> AsyncIterator[Line]:
         intake = Intake(house, topology)
         stages = _stages(deployment, house, topology, opened)
         await bus.declare(topology.streams(), [lane for lane, _ in stages])
-        loops: dict[str, Callable[[], Awaitable[None]]] = {
-            "relay": intake.relay,
-            "sweeper": Sweeper(house, topology).run,
-        }
+        loops |= {"relay": intake.relay, "sweeper": Sweeper(house, topology).run}
         for name, port in opened.items():
             if isinstance(port, Polls):
                 loops[f"poll {name}"] = _poll(intake, deployment, name, port)

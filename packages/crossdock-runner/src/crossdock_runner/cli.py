@@ -270,6 +270,10 @@ def main() -> None:
 
         if not isinstance(error, CrossdockError):
             raise
+        if "--json" in sys.argv:
+            from crossdock_runner.output import print_json
+
+            print_json({"error": error.message, "code": error.code})
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
 

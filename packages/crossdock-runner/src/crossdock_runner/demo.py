@@ -249,7 +249,7 @@ class Driver:
         status: Mapping[str, Any] = {}
         async with Http(name="runner", base_url=self.site.gateway, timeout_s=5) as runner:
             with contextlib.suppress(UnavailableError):
-                status = (await runner.get("/status")).json()
+                status = (await runner.get("/status?audit=1")).json()
         return judge(shop_report, erp_report, status)
 
     def _http(self, box: str) -> Http:

@@ -85,7 +85,7 @@ def work_desk(
 
 async def _in_ledger(file: Path, work: Callable[[Connection], list[Case]]) -> list[Case]:
     deployment = deployments.load(file)
-    async with open_ledger(deployment.ledger_url) as ledger:
+    async with open_ledger(deployment.ledger_url, create=False) as ledger:
         return await ledger.write(work)
 
 

@@ -3,11 +3,13 @@
     POST /hooks/<connection>   202 accepted · 401 not genuine · 413 too large · 503 try again
     GET  /health/live          the process answers
     GET  /health/ready         200 when ledger and bus do their work, else 503 with the reason
-    GET  /status               counters and the account of everything accepted, as JSON
+    GET  /status               counters and the account of everything accepted, as JSON;
+                               with ?audit=1 checked by id: `difference` must be 0
 
 Problems are RFC 9457 documents. Nothing a stranger sends may end in a 5xx or a stack trace.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +18,7 @@ from crossdock import connector as ports
 from crossdock.errors import AuthError, CrossdockError, UnavailableError
 from crossdock_stages.harness import House
 from crossdock_stages.intake import Intake
+from crossdock_stages.ledger.audit import audit
 from crossdock_stages.ledger.journey import account
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -27,6 +30,7 @@ from crossdock_runner.deployment import GatewayConfig
 log = logging.getLogger("crossdock.gateway")
 
 RETRY_AFTER_S = 5
+BODY_TIMEOUT_S = 30.0
 PROBLEMS = "https://crossdock.dev/problems/"
 
 
@@ -92,7 +96,11 @@ class _Gateway:
         if request.headers.get("content-encoding", "identity") != "identity":
             return problem(415, "encoding", "Send the body without content-encoding")
         try:
-            body = await self._body(request)
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await self._body(request)
+        except TimeoutError:
+            self.house.meters.add("intake.slow")
+            return problem(408, "slow", "The body took too long to arrive")
         except ClientDisconnect:
             self.house.meters.add("intake.cut")
             return problem(400, "cut", "The body did not arrive whole")
@@ -154,11 +162,15 @@ class _Gateway:
             reasons.append(str(error))
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
-    async def status(self, _: Request) -> Response:
+    async def status(self, request: Request) -> Response:
         books = await self.house.ledger.read(account)
+        more: dict[str, Any] = {}
+        if "audit" in request.query_params:
+            gaps = await self.house.ledger.read(audit)
+            more = {"difference": len(gaps), "gaps": [vars(gap) for gap in gaps[:20]]}
         return JSONResponse(
             {
-                "account": {**vars(books), "difference": books.difference, "quiet": books.quiet},
+                "account": {**vars(books), "quiet": books.quiet, **more},
                 "counts": dict(self.house.meters.counts),
                 "bus": {"connected": self.house.bus.connected},
             }

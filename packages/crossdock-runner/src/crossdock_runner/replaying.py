@@ -82,7 +82,7 @@ async def _work(wanted: Selection, file: Path, *, apply: bool) -> tuple[list[Out
         chosen = replay.select(tx, wanted)
         return chosen, replay.preview(tx, chosen, connectors, deployment.rules)
 
-    async with open_ledger(deployment.ledger_url) as ledger:
+    async with open_ledger(deployment.ledger_url, create=False) as ledger:
         chosen, outcomes = await ledger.read(look)
         if not apply or not chosen:
             return outcomes, 0

@@ -41,7 +41,7 @@ def trace_reference(reference: str, file: Path, *, as_json: bool) -> int:
 
 async def _find(reference: str, file: Path) -> Journey | None:
     deployment = deployments.load(file)
-    async with open_ledger(deployment.ledger_url) as ledger:
+    async with open_ledger(deployment.ledger_url, create=False) as ledger:
         return await ledger.read(lambda tx: journey(tx, reference))
 
 

@@ -81,12 +81,14 @@ class Decide:
         out = _Outcome(known={}, troubles=faults)
         fresh, repeated = _unseen([item for item, _ in resolved], seen)
         go, behind = in_line(fresh, queues, _queue_of)
-        out.troubles += [_trouble(item, behind=reason) for item, reason in behind]
+        out.troubles += [
+            item.trouble(queue=_queue_of(item), behind=reason) for item, reason in behind
+        ]
         held: set[str] = set()
         for item in go:
             if _queue_of(item) in held:
                 reason = "waits behind earlier news of the same entity"
-                out.troubles.append(_trouble(item, behind=reason))
+                out.troubles.append(item.trouble(queue=_queue_of(item), behind=reason))
                 continue
             try:
                 decision = judgement.judge(
@@ -94,7 +96,7 @@ class Decide:
                 )
             except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
                 held.add(_queue_of(item))
-                out.troubles.append(_trouble(item, error=error))
+                out.troubles.append(item.trouble(queue=_queue_of(item), error=error))
                 continue
             self._note(item, decision, out)
         now = time.time()
@@ -194,7 +196,7 @@ def _parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Troub
                 raise ContractError(f"there is no event type {item.envelope.type!r}")
             parsed.append((item, model.parse(item.body)))
         except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
-            faults.append(_trouble(item, error=error))
+            faults.append(item.trouble(queue=_queue_of(item), error=error))
     return parsed, faults
 
 
@@ -227,18 +229,6 @@ def _queue_of(item: Item) -> str:
     A shipment that waits for its order must not hold up the very news it waits for.
     """
     return item.envelope.subject
-
-
-def _trouble(item: Item, *, error: BaseException | None = None, behind: str = "") -> Trouble:
-    return Trouble(
-        message=item.message,
-        connection=item.envelope.connection,
-        entity_key=_queue_of(item),
-        entity_id=item.envelope.subject,
-        topic=item.envelope.name,
-        error=error,
-        behind=behind,
-    )
 
 
 def _on_desk(item: Item, error: RejectedError) -> tuple[desk.Stuck, str, str]:

@@ -67,7 +67,7 @@ class Deliver:
             standing = look.standings.get(item.id)
             if standing is None:
                 error = ContractError(f"command {item.id} is not in the outbox")
-                troubles.append(_trouble(item, look.standings, error=error))
+                troubles.append(item.trouble(error=error))
             elif standing.state != "open":
                 settled.append(item)
             elif all(other.id != item.id for other in fresh):
@@ -122,11 +122,11 @@ class Deliver:
                 if isinstance(answer, Receipt):
                     receipts[item.id] = answer
                     continue
-                troubles.append(_trouble(item, look.standings, error=answer))
+                troubles.append(item.trouble(error=answer, place=look.standings[item.id].seq))
                 if isinstance(answer, (TransientError, AuthError)):
                     reason = f"waits behind {item.id} of the same entity"
                     troubles.extend(
-                        _trouble(follower, look.standings, behind=reason)
+                        follower.trouble(behind=reason, place=look.standings[follower.id].seq)
                         for follower in group[position + 1 :]
                     )
                     return
@@ -244,7 +244,7 @@ def _unblocked(
             here.add(item.id)
         else:
             reason = f"waits behind {blocker} of the same entity"
-            troubles.append(_trouble(item, standings, behind=reason))
+            troubles.append(item.trouble(behind=reason, place=standings[item.id].seq))
     return go, troubles
 
 
@@ -289,23 +289,3 @@ def _locked_out(connection: str, error: AuthError) -> tuple[desk.Stuck, str, str
         reason=str(error),
     )
     return stuck, "critical", recovery.SUGGESTIONS["auth"]
-
-
-def _trouble(
-    item: Item,
-    standings: dict[str, Standing],
-    *,
-    error: BaseException | None = None,
-    behind: str = "",
-) -> Trouble:
-    standing = standings.get(item.id)
-    return Trouble(
-        message=item.message,
-        connection=item.envelope.connection,
-        entity_key=item.envelope.key,
-        entity_id=item.envelope.subject,
-        topic=item.envelope.name,
-        error=error,
-        behind=behind,
-        place=standing.seq if standing else 0,
-    )

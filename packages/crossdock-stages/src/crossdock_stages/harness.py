@@ -26,6 +26,7 @@ from crossdock_stages.ledger import Ledger, desk
 from crossdock_stages.ledger.desk import Stuck, Waiter
 from crossdock_stages.ledger.tables import claims, landing, outbox
 from crossdock_stages.meters import Meters
+from crossdock_stages.recovery import Trouble
 
 log = logging.getLogger("crossdock.stages")
 
@@ -55,6 +56,26 @@ class Item:
         body = b"" if self.envelope.claim else self.body
         return Outgoing(
             address=self.address, body=body, headers=self.envelope.headers(), id=self.id
+        )
+
+    def trouble(
+        self,
+        *,
+        error: BaseException | None = None,
+        behind: str = "",
+        place: int = 0,
+        queue: str | None = None,
+    ) -> Trouble:
+        """This message with what went wrong, for `recovery.settle`; it waits in `queue`."""
+        return Trouble(
+            message=self.message,
+            connection=self.envelope.connection,
+            entity_key=self.envelope.key if queue is None else queue,
+            entity_id="" if self.envelope.name == "raw.landed" else self.envelope.subject,
+            topic=self.envelope.topic or self.envelope.name,
+            error=error,
+            behind=behind,
+            place=place,
         )
 
 

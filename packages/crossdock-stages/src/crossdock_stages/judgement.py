@@ -149,6 +149,17 @@ def _order(
     if order.cancelled_at is not None:
         if before.state == CANCELLED:
             return Decision(applied=True, reason="cancelled already", know=now_known)
+        if not rules.can(target, "order.cancel"):
+            return Decision(
+                applied=True,
+                reason=f"cancelled after it was given to {target}",
+                know=replace(now_known, state=CANCELLED),
+                exception=RejectedError(
+                    f"order {order.number} was cancelled at {envelope.connection} after it was "
+                    f"given to {target}, and the connector of {target} cannot cancel",
+                    reason="order_cancelled",
+                ),
+            )
         return Decision(
             applied=True,
             reason=f"to be cancelled at {target}",

@@ -46,6 +46,7 @@ SUGGESTIONS: Mapping[str, str] = {
     "auth": "Renew the credential or the right it lacks; waiting messages go on by themselves.",
     "unavailable": "The other system has been away too long; see whether it is up, then retry.",
     "rate_limited": "The other system asks for patience without end; see its limits, then retry.",
+    "order_cancelled": "The order was cancelled after it reached the target; cancel it there too.",
     "order_edited": "The order changed after it reached the target; carry the change over by hand.",
     "delivery_conflict": "The sender used one delivery id for two contents; ask it which is right.",
     "unknown_order": "This names an order that was never captured; import it, then retry.",

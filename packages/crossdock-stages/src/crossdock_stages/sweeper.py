@@ -11,13 +11,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from crossdock.bus import Outgoing
+from crossdock.bus import Bus, Outgoing
 from crossdock.errors import CrossdockError
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.harness import LOST, House
 from crossdock_stages.ledger import desk, landing, traffic
-from crossdock_stages.topology import COMMANDS, EVENTS, RAW, Topology, again
+from crossdock_stages.topology import Topology, again, lane_of
 
 log = logging.getLogger("crossdock.sweeper")
 
@@ -81,31 +81,29 @@ class Sweeper:
         open_rows = await self.house.ledger.read(lambda tx: traffic.unanswered(tx, before=before))
         if not rows and not open_rows:
             return 0
-        oldest_raw = await self.house.bus.oldest(RAW, "xd.raw.>")
-        oldest_event = await self.house.bus.oldest(EVENTS, "xd.events.>")
-        lost = [
+        oldest = _Oldest(self.house.bus)
+        lost = []
+        for one in rows:
+            message = self.topology.raw(one.row)
+            if not await oldest.gone(message.address, one.published_at):
+                continue
+            # whose lane its events took is not known here, so the whole stream must be past them
+            if one.translated and not await oldest.gone("xd.events.>", one.published_at):
+                continue
+            lost.append((one, message))
+        lost_sends = [
             one
-            for one in rows
-            if _gone(one.published_at, oldest_raw)
-            and (not one.translated or _gone(one.published_at, oldest_event))
+            for one in open_rows
+            if await oldest.gone(one.send.message.address, one.published_at)
         ]
-        oldest: dict[str, float | None] = {}
-        lost_sends = []
-        for one in open_rows:
-            target = one.send.connection
-            if target and target not in oldest:
-                address = f"xd.commands.{target}.>"
-                oldest[target] = await self.house.bus.oldest(COMMANDS, address)
-            if _gone(one.published_at, oldest[target] if target else oldest_event):
-                lost_sends.append(one)
-        messages = [_repeat(self.topology.raw(one.row), one.publishes) for one in lost] + [
+        messages = [_repeat(message, one.publishes) for one, message in lost] + [
             _repeat(one.send.message, one.publishes) for one in lost_sends
         ]
         if not messages:
             return 0
         log.info("%d messages were lost by the bus and are sent again", len(messages))
         await self._send(messages)
-        row_ids = [one.row.id for one in lost]
+        row_ids = [one.row.id for one, _ in lost]
         send_ids = [one.send.message.id for one in lost_sends]
 
         def work(tx: Connection) -> None:
@@ -122,8 +120,20 @@ class Sweeper:
                 log.info("%s; it will be sent again", answer)
 
 
-def _gone(published_at: float, oldest: float | None) -> bool:
-    return oldest is None or oldest > published_at + CLOCK_SKEW_S
+class _Oldest:
+    """How old the oldest message left in each lane is, asked once a sweep."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._known: dict[str, float | None] = {}
+
+    async def gone(self, address: str, published_at: float) -> bool:
+        """Whether nothing as old as this is left where a message with this address would be."""
+        stream, lane = lane_of(address)
+        if lane not in self._known:
+            self._known[lane] = await self._bus.oldest(stream, lane)
+        oldest = self._known[lane]
+        return oldest is None or oldest > published_at + CLOCK_SKEW_S
 
 
 def _repeat(message: Outgoing, times: int) -> Outgoing:

@@ -111,6 +111,16 @@ class Topology:
         return seal(envelope, body, address, claim=f"outbox:{envelope.id}")
 
 
+def lane_of(address: str) -> tuple[str, str]:
+    """The stream that holds an address, and the pattern of its lane's addresses."""
+    parts = address.split(".")
+    if parts[1] == "raw":
+        return RAW, f"xd.raw.*.{parts[-1]}"
+    if parts[1] == "events":
+        return EVENTS, address if address.endswith(">") else f"xd.events.*.*.{parts[-1]}"
+    return COMMANDS, f"xd.commands.{parts[2]}.*.*.{parts[-1]}"
+
+
 def seal(envelope: Envelope, body: bytes, address: str, *, claim: str) -> Outgoing:
     """Envelope and body as one message; a body that is too large stays behind its claim."""
     if len(body) > CLAIM_CHECK_BYTES:

@@ -26,7 +26,6 @@ from crossdock_stages.ledger import desk, landing
 from crossdock_stages.ledger.landing import Translated
 from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import claims
-from crossdock_stages.recovery import Trouble
 from crossdock_stages.topology import Topology
 
 MAX_KEY = 64
@@ -92,7 +91,8 @@ def _complete(
         )
     return Said(
         Envelope(
-            id=event_id(own_id, event.type, revision, fingerprint(body)),
+            # a source without revisions may go back and forth: its deliveries tell the news apart
+            id=event_id(own_id, event.type, revision or landing_id, fingerprint(body)),
             source=source,
             type=f"crossdock.{event.type}.v{data.major}",
             subject=own_id,
@@ -156,7 +156,7 @@ class Translate:
         results: list[Translated] = []
         outgoing: list[Outgoing] = []
         kept: list[dict[str, Any]] = []
-        troubles = [_trouble(item, behind=reason) for item, reason in behind]
+        troubles = [item.trouble(behind=reason) for item, reason in behind]
         for item in go:
             try:
                 said = self._say(item)
@@ -166,15 +166,15 @@ class Translate:
                 continue
             except ContractError as error:
                 results.append(Translated(landing_id=item.id, state="dead", reason=str(error)))
-                troubles.append(_trouble(item, error=error))
+                troubles.append(item.trouble(error=error))
                 continue
             except TransientError as error:
-                troubles.append(_trouble(item, error=error))
+                troubles.append(item.trouble(error=error))
                 continue
             except Exception as error:  # noqa: BLE001 - a connector's bug ends one message only
                 reason_text = f"{type(error).__name__}: {error}"
                 results.append(Translated(landing_id=item.id, state="dead", reason=reason_text))
-                troubles.append(_trouble(item, error=error))
+                troubles.append(item.trouble(error=error))
                 continue
             if not said:
                 nothing = "it says nothing of interest"
@@ -226,14 +226,3 @@ class Translate:
             landing_id=item.id,
             mode=item.envelope.mode,
         )
-
-
-def _trouble(item: Item, *, error: BaseException | None = None, behind: str = "") -> Trouble:
-    return Trouble(
-        message=item.message,
-        connection=item.envelope.connection,
-        entity_key=item.envelope.key,
-        topic=item.envelope.topic,
-        error=error,
-        behind=behind,
-    )

@@ -129,19 +129,8 @@ class Due:
     attempts: int
 
 
-def any_due(tx: Connection, now: float) -> bool:
-    """Whether `due` would find something to look at."""
-    return (
-        tx.execute(sa.select(waiting.c.seq).where(waiting.c.next_at <= now).limit(1)).first()
-        is not None
-    )
-
-
-def due(tx: Connection, now: float, again_after_s: float, limit: int = 200) -> list[Due]:
-    """The first of each entity's queue, if its time has come; its next time is put off at once.
-
-    So that a message which is lost on its way is sent again after `again_after_s`.
-    """
+def _heads(now: float) -> "sa.Select[tuple[object, ...]]":
+    """The first of each entity's queue whose time has come."""
     first = (
         sa.select(
             waiting.c.stage,
@@ -151,7 +140,7 @@ def due(tx: Connection, now: float, again_after_s: float, limit: int = 200) -> l
         .group_by(waiting.c.stage, waiting.c.entity_key)
         .subquery()
     )
-    rows = tx.execute(
+    return (
         sa.select(waiting)
         .join(
             first,
@@ -162,9 +151,20 @@ def due(tx: Connection, now: float, again_after_s: float, limit: int = 200) -> l
             ),
         )
         .where(waiting.c.next_at <= now)
-        .order_by(waiting.c.next_at)
-        .limit(limit)
-    ).all()
+    )
+
+
+def any_due(tx: Connection, now: float) -> bool:
+    """Whether `due` would find something."""
+    return tx.execute(_heads(now).limit(1)).first() is not None
+
+
+def due(tx: Connection, now: float, again_after_s: float, limit: int = 200) -> list[Due]:
+    """The first of each entity's queue, if its time has come; its next time is put off at once.
+
+    So that a message which is lost on its way is sent again after `again_after_s`.
+    """
+    rows = tx.execute(_heads(now).order_by(waiting.c.next_at).limit(limit)).all()
     if rows:
         tx.execute(
             waiting.update()

@@ -52,11 +52,12 @@ class Ledger(Protocol):
 
 
 @asynccontextmanager
-async def open_ledger(url: str) -> AsyncIterator[Ledger]:
+async def open_ledger(url: str, *, create: bool = True) -> AsyncIterator[Ledger]:
     """Open, bring the schema up to date, and close at the end.
 
     `sqlite:///path` (relative to the working directory), or `postgresql://…`. ConfigError for any
-    other URL, UnavailableError when the database cannot be reached.
+    other URL, and without `create` for a file that is not there; UnavailableError when the
+    database cannot be reached.
     """
     try:
         parsed = make_url(url)
@@ -65,6 +66,8 @@ async def open_ledger(url: str) -> AsyncIterator[Ledger]:
             "the ledger's url is no database URL: write sqlite:///var/ledger.db or postgresql://…"
         ) from error
     if parsed.drivername == "sqlite":
+        if not create:
+            _must_exist(Path(parsed.database or ""))
         ledger = SqliteLedger(url)
         try:
             await ledger.start()
@@ -78,6 +81,11 @@ async def open_ledger(url: str) -> AsyncIterator[Ledger]:
         raise ConfigError(
             f"ledger url starts with {parsed.drivername!r}; write sqlite:///… or postgresql://…"
         )
+
+
+def _must_exist(path: Path) -> None:
+    if not path.exists():
+        raise ConfigError(f"there is no ledger at {path}: nothing ran here yet")
 
 
 class SqliteLedger:

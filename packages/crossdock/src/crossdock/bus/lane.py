@@ -105,6 +105,10 @@ class Lane:
         if self._subscription is not None and not self._link.client.is_closed:
             subscription, self._subscription = self._subscription, None
             await subscription.unsubscribe()
+            if self._pin:  # else the next runner waits until the pin has run out
+                unpin = f"$JS.API.CONSUMER.UNPIN.{self.stream}.{self.durable}"
+                await self._link.client.publish(unpin, json.dumps({"group": GROUP}).encode())
+                self._pin = ""
 
     async def _bind(self, client: Client) -> None:
         if self._paused:
