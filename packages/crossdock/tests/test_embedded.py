@@ -69,22 +69,44 @@ async def test_it_dies_when_its_parent_is_killed(tmp_path: Path, eventually: Eve
     await eventually(lambda: not alive(pid))
 
 
-async def test_a_second_start_on_a_store_ends_the_first(tmp_path: Path) -> None:
-    with embedded_server(tmp_path) as first, embedded_server(tmp_path) as second:
-        assert not alive(first.pid)
-        async with Bus(second.url) as bus:
-            assert bus.connected
-        assert (tmp_path / "nats.pid").read_text() == str(second.pid)
-
-
-async def test_a_predecessor_that_ends_late_leaves_its_successor_known(tmp_path: Path) -> None:
-    first = embedded_server(tmp_path)
-    first.__enter__()
+async def test_a_second_start_on_a_store_harms_the_first_in_nothing(tmp_path: Path) -> None:
+    with embedded_server(tmp_path) as first:
+        with pytest.raises(ConfigError, match="another runner"), embedded_server(tmp_path):
+            pass
+        assert alive(first.pid)
+        assert (tmp_path / "nats.pid").read_text() == str(first.pid)
     with embedded_server(tmp_path) as second:
-        first.__exit__(None, None, None)
-        assert (tmp_path / "nats.pid").read_text() == str(second.pid)
-        with embedded_server(tmp_path):
-            assert not alive(second.pid)
+        assert alive(second.pid)
+
+
+async def test_a_server_that_a_killed_runner_left_is_ended(
+    tmp_path: Path, eventually: Eventually
+) -> None:
+    (tmp_path / "nats.conf").write_text(f'port: -1\njetstream {{ store_dir: "{tmp_path}" }}')
+    left = subprocess.Popen([str(find_server()), "-c", str(tmp_path / "nats.conf")])
+    (tmp_path / "nats.pid").write_text(str(left.pid))
+    await eventually(lambda: str(tmp_path) in Path(f"/proc/{left.pid}/cmdline").read_text())
+    with embedded_server(tmp_path) as server:
+        assert left.wait(1) is not None
+        assert alive(server.pid)
+
+
+async def test_a_server_that_was_killed_comes_back_with_its_messages(
+    tmp_path: Path, eventually: Eventually
+) -> None:
+    message = Outgoing(address="kept.a", body=b"1", headers={}, id="1")
+    with embedded_server(tmp_path) as server:
+        async with Bus(server.url) as bus:
+            await bus.declare([KEPT], [])
+            await bus.publish([message])
+            assert server.revive() is None
+            before = server.pid
+            os.kill(before, signal.SIGKILL)
+            await eventually(lambda: server.revive() == -signal.SIGKILL)
+            assert server.pid != before
+            await eventually(lambda: bus.reconnects and bus.connected)
+            assert await bus.depth("KEPT") == 1
+    assert not alive(server.pid)
 
 
 @pytest.mark.parametrize("left", ["nonsense", "", "1", str(2**22 - 1)])

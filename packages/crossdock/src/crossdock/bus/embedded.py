@@ -15,24 +15,45 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from crossdock.errors import ConfigError, UnavailableError
 
+try:
+    import fcntl
+except ImportError:  # Windows: nobody is kept from starting twice there
+    fcntl = None  # type: ignore[assignment]
+
 MAX_PAYLOAD = 1024 * 1024
 START_TIMEOUT_S = 15.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Embedded:
     """A running child. `url` holds the token: never log it; `address` is fit for people."""
 
     url: str
     address: str
-    pid: int
+    process: "subprocess.Popen[bytes]" = field(repr=False)
+    start: "Callable[[], subprocess.Popen[bytes]]" = field(repr=False)
+
+    @property
+    def pid(self) -> int:
+        """Of the child that runs now."""
+        return self.process.pid
+
+    def revive(self) -> int | None:
+        """When it has ended by itself: start it again at the same address, and say how it ended.
+
+        It does not wait until the server answers; clients reconnect by themselves.
+        """
+        ended = self.process.poll()
+        if ended is not None:
+            self.process = self.start()
+        return ended
 
 
 def find_server() -> Path:
@@ -63,44 +84,61 @@ def embedded_server(store: Path, *, max_file_store: str = "10GB") -> Iterator[Em
     """Run a server whose JetStream store is in `store`; it ends with this process, even by SIGKILL.
 
     UnavailableError when it does not come up within START_TIMEOUT_S, with the end of its log.
+    ConfigError when a living process runs a server on this store already.
     """
     store.mkdir(parents=True, exist_ok=True)
-    _end_predecessor(store)
+    with _alone(store):
+        _end_predecessor(store)
+        with _running(store, max_file_store) as server:
+            yield server
+
+
+@contextlib.contextmanager
+def _running(store: Path, max_file_store: str) -> Iterator[Embedded]:
     token = secrets.token_urlsafe(24)
     ports_dir = Path(tempfile.mkdtemp(prefix="crossdock-nats-"))
     config = store / "nats.conf"
     log_path = store / "nats.log"
-    config.touch(mode=0o600)
-    config.write_text(
-        "\n".join(
-            [
-                'host: "127.0.0.1"',
-                "port: -1",
-                f'ports_file_dir: "{ports_dir}"',
-                f"max_payload: {MAX_PAYLOAD}",
-                f'authorization {{ token: "{token}" }}',
-                f'jetstream {{ store_dir: "{store}", max_file_store: {max_file_store} }}',
-            ]
-        )
-    )
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - the binary is ours
-            [str(find_server()), "-c", str(config)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
-        )
     pid_file = store / "nats.pid"
-    pid_file.write_text(str(process.pid))
+
+    def start(port: int) -> "subprocess.Popen[bytes]":
+        config.touch(mode=0o600)
+        config.write_text(
+            "\n".join(
+                [
+                    'host: "127.0.0.1"',
+                    f"port: {port}",
+                    f'ports_file_dir: "{ports_dir}"',
+                    f"max_payload: {MAX_PAYLOAD}",
+                    f'authorization {{ token: "{token}" }}',
+                    f'jetstream {{ store_dir: "{store}", max_file_store: {max_file_store} }}',
+                ]
+            )
+        )
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603 - the binary is ours
+                [str(find_server()), "-c", str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            )
+        pid_file.write_text(str(process.pid))
+        return process
+
+    process = start(-1)
+    server = None
     try:
         port = _wait_for_port(process, ports_dir, log_path)
-        yield Embedded(
+        server = Embedded(
             url=f"nats://{token}@127.0.0.1:{port}",
             address=f"127.0.0.1:{port}",
-            pid=process.pid,
+            process=process,
+            start=lambda: start(port),
         )
+        yield server
     finally:
+        process = server.process if server is not None else process
         if process.poll() is None:
             process.terminate()
             try:
@@ -108,9 +146,8 @@ def embedded_server(store: Path, *, max_file_store: str = "10GB") -> Iterator[Em
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        with contextlib.suppress(OSError):  # a successor may have put its own pid there
-            if pid_file.read_text() == str(process.pid):
-                pid_file.unlink()
+        with contextlib.suppress(OSError):
+            pid_file.unlink()
         shutil.rmtree(ports_dir, ignore_errors=True)
 
 
@@ -134,6 +171,21 @@ def _wait_for_port(process: "subprocess.Popen[bytes]", ports_dir: Path, log: Pat
 
 def _tail(log: Path) -> str:
     return log.read_text(errors="replace")[-600:]
+
+
+@contextlib.contextmanager
+def _alone(store: Path) -> Iterator[None]:
+    """Hold the store's lock; the system frees it when this process ends, however it ends."""
+    with (store / "lock").open("a") as lock:
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(
+                    f"another runner uses the bus in {store}: end that one first, "
+                    "or let several share a nats-server with `bus: {url: nats://…}`"
+                ) from None
+        yield
 
 
 def _end_predecessor(store: Path) -> None:

@@ -73,7 +73,9 @@ class Link:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
         if self._client is not None and not self._client.is_closed:
-            await self._client.close()
+            # a client whose server is away may stumble over its own lost connection
+            with contextlib.suppress(nats.errors.Error, OSError, RuntimeError):
+                await self._client.close()
 
     async def _connect(self) -> None:
         client, first, said = FastClient(), True, ""
