@@ -294,7 +294,7 @@ def _sqlite_settings(connection: Any, _: object) -> None:
     raw.execute("PRAGMA journal_mode=WAL")
     raw.execute("PRAGMA synchronous=FULL")
     raw.execute("PRAGMA foreign_keys=ON")
-    raw.execute("PRAGMA cache_size=-65536")
+    raw.execute("PRAGMA cache_size=-16384")
 
 
 _READS = {"crossdock_reads": True}
