@@ -483,3 +483,28 @@ async def test_an_item_is_the_message_it_came_from(line: Line) -> None:
     made = Item(Envelope.read(envelope), b"the claimed body", "address")
     assert made.message.body == b""
     assert made.message.headers["ce-dataref"] == "claim:1"
+
+
+class Cursed(Translate):
+    """A stage with a fault of ours: one payload ends every batch it is in."""
+
+    async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
+        if any(b"curse" in item.body for item in items):
+            raise ZeroDivisionError("a fault of ours")
+        return await super().process(items)
+
+
+async def test_a_fault_of_ours_ends_one_message_and_not_its_batch(
+    line: Line, shop: Connector, vendor: Any, eventually: Eventually
+) -> None:
+    cursed = Cursed(line.house, line.topology, {"web": shop})
+    line.stages["translate"] = (cursed, line.topology.translate_lanes())
+    await line.orders(range(6))
+    await line.send([{"fact": "order.placed", "id": "7", "pad": "curse"}], "d7", key="7")
+    line.start()
+    await eventually(lambda: _quiet(line))
+    assert len(created(vendor)) == len(set(created(vendor))) == 6
+    (dead,) = await line.rows(dead_letters)
+    assert "a fault of ours" in dead.reason
+    assert b"curse" in dead.body
+    assert (await line.books()).dead == 1

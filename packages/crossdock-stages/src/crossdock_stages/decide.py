@@ -128,6 +128,16 @@ class Decide:
         meters.add("decide.ignored", sum(one.outcome == "ignored" for one in out.seen))
         return [send.message for send in out.sends]
 
+    async def give_up(self, item: Item, error: Exception) -> None:
+        """See `Stage.give_up`."""
+
+        def work(tx: Connection) -> None:
+            trouble = item.trouble(queue=_queue_of(item), error=error)
+            ended = recovery.settle(tx, self.name, [trouble], {})
+            traffic.close_outgoing(tx, ended.dead, "dead", time.time())
+
+        await self.house.ledger.write(work)
+
     def _note(self, item: Item, decision: Decision, out: _Outcome) -> None:
         envelope = item.envelope
         out.seen.append(

@@ -79,6 +79,15 @@ class Deliver:
         troubles += failures
         return await self._close(items, go, settled, receipts, troubles, look)
 
+    async def give_up(self, item: Item, error: Exception) -> None:
+        """See `Stage.give_up`."""
+
+        def work(tx: Connection) -> None:
+            ended = recovery.settle(tx, self._stage, [item.trouble(error=error)], {})
+            traffic.close_outgoing(tx, ended.dead, "dead", time.time())
+
+        await self.house.ledger.write(work)
+
     def _look(self, tx: Connection, items: Sequence[Item]) -> _Look:
         ids = [item.id for item in items]
         refs = {ref for item in items for ref in item.envelope.refs.split(",") if ref}

@@ -31,6 +31,8 @@ from crossdock_stages.recovery import Trouble
 log = logging.getLogger("crossdock.stages")
 
 HEARTBEAT_S = 2.0
+PATIENCE_WITH_OURSELVES = 2
+"""A batch that a fault of ours ends is tried so often again before it is taken apart."""
 MSG_ID = "Nats-Msg-Id"
 LOST = "~lost"
 """Parts the id of a message that was lost from how often it was sent before."""
@@ -110,6 +112,10 @@ class Stage(Protocol):
         """Return when the stage may take work; waits while its target is paused."""
         ...
 
+    async def give_up(self, item: Item, error: Exception) -> None:
+        """End this message as a dead letter: `process` fails on it by a fault of ours."""
+        ...
+
 
 class Worker:
     """One stage on one lane, until it is told to stop."""
@@ -139,9 +145,27 @@ class Worker:
             except UnavailableError as error:
                 await self._give_back(deliveries, error)
             except Exception as error:
-                log.exception("%s: a fault of ours; the batch is given back", self.stage.name)
-                await self._give_back(deliveries, error)
+                log.exception("%s: a fault of ours in a batch", self.stage.name)
+                if self._trouble < PATIENCE_WITH_OURSELVES:
+                    await self._give_back(deliveries, error)
+                else:
+                    await self._one_by_one(deliveries)
         await self.lane.stop()
+
+    async def _one_by_one(self, deliveries: list[Delivery]) -> None:
+        """A fault of ours hits a batch again and again: find whose it is, and let it end alone."""
+        for delivery in deliveries:
+            try:
+                await self._work([delivery])
+            except UnavailableError as error:
+                await self._give_back([delivery], error)
+            except Exception as error:
+                log.exception("%s: this message ends as a dead letter", self.stage.name)
+                for item in await self._open([delivery]):
+                    await self.stage.give_up(item, error)
+                await self.lane.ack([delivery])
+                self.house.meters.add(f"{self.stage.name}.given_up")
+        self._trouble = 0
 
     async def _give_back(self, deliveries: list[Delivery], error: Exception) -> None:
         self._trouble += 1

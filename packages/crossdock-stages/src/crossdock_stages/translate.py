@@ -208,6 +208,17 @@ class Translate:
         meters.add("translate.ignored", sum(result.state == "ignored" for result in results))
         return outgoing
 
+    async def give_up(self, item: Item, error: Exception) -> None:
+        """See `Stage.give_up`."""
+        result = Translated(landing_id=item.id, state="dead", reason=f"{error!r}")
+
+        def work(tx: Connection) -> None:
+            landing.mark_translated(tx, [result])
+            recovery.settle(tx, self.name, [item.trouble(error=error)], {})
+            desk.release(tx, self.name, [item.id])
+
+        await self.house.ledger.write(work)
+
     def _say(self, item: Item) -> list[Said]:
         connection = item.envelope.connection
         connector = self.connectors.get(connection)

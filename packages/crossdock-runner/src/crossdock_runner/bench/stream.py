@@ -183,6 +183,10 @@ async def _ours(url: str, count: int, lanes: Sequence[str], ledger_file: str) ->
         async def ready(self) -> None:
             """Always."""
 
+        async def give_up(self, item: Item, error: Exception) -> None:
+            """See `Stage.give_up`; a bench that has faults has no figures."""
+            raise error
+
         async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
             """See `Stage.process`."""
             outgoing, seen, now = [], [], time.time()
