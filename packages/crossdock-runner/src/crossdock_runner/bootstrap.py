@@ -27,6 +27,7 @@ from crossdock_stages.translate import Translate
 from starlette.applications import Starlette
 
 from crossdock_runner.deployment import Deployment
+from crossdock_runner.door import protocol
 from crossdock_runner.gateway import make_app
 
 log = logging.getLogger("crossdock.runner")
@@ -60,7 +61,9 @@ class Line:
             ) from error
         self.url = f"http://{gateway.host}:{sock.getsockname()[1]}"
         server = uvicorn.Server(
-            uvicorn.Config(self.app, log_level="warning", access_log=False, lifespan="off")
+            uvicorn.Config(
+                self.app, log_level="warning", access_log=False, lifespan="off", http=protocol()
+            )
         )
         tasks = {
             name: asyncio.create_task(_kept_alive(name, loop), name=name)

@@ -1,0 +1,72 @@
+"""An end to the patience with a stranger who never finishes the head of a request.
+
+uvicorn on httptools takes a head of any size, for any time. Nothing of a request is verified before
+its head is whole, so this is open to everybody who reaches the port. Bodies have limits of their
+own in the gateway. On h11 uvicorn bounds the size itself.
+"""
+
+import asyncio
+from typing import Any
+
+HEAD_BYTES = 64 * 1024
+HEAD_S = 15.0
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: application/problem+json\r\nconnection: close\r\n\r\n"
+    b'{"type":"https://crossdock.dev/problems/head-too-large",'
+    b'"title":"The headers are too large","status":431}'
+)
+
+
+def protocol() -> Any:
+    """What uvicorn's setting `http` shall be."""
+    try:
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    except ImportError:
+        return "auto"
+
+    class Door(HttpToolsProtocol):
+        _head = 0
+        """How much has come of a head that is not whole; -1 when no head is awaited."""
+        _patience: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._await_head()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._head_is_whole()
+            super().connection_lost(exc)
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._await_head()
+
+        def on_headers_complete(self) -> None:
+            self._head_is_whole()
+            super().on_headers_complete()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._head < 0 or self.transport.is_closing():
+                return
+            self._head += len(data)
+            if self._head > HEAD_BYTES:
+                before = getattr(self, "cycle", None)
+                if before is None or before.response_complete:
+                    self.transport.write(_TOO_LARGE)
+                self.transport.close()
+
+        def _await_head(self) -> None:
+            self._head_is_whole()
+            self._head = 0
+            self._patience = self.loop.call_later(HEAD_S, self.transport.close)
+
+        def _head_is_whole(self) -> None:
+            self._head = -1
+            if self._patience is not None:
+                self._patience.cancel()
+                self._patience = None
+
+    return Door
