@@ -8,7 +8,15 @@ from typing import Any
 
 from crossdock.errors import ConfigError
 from crossdock_stages.ledger import open_ledger
-from crossdock_stages.ledger.settling import Case, Kind, assign, cases, resolve, retry
+from crossdock_stages.ledger.settling import (
+    Case,
+    Kind,
+    assign,
+    can_retry,
+    cases,
+    resolve,
+    retry,
+)
 from sqlalchemy.engine import Connection
 
 from crossdock_runner import deployment as deployments
@@ -54,6 +62,11 @@ def work_desk(
             found = cases(tx, kind, connection=connection, code=code)
         now = time.time()
         if action == "retry":
+            if not ids:  # of all, those that can be: one that cannot must not keep the others back
+                left = sum(not can_retry(case) for case in found)
+                if left:
+                    complain(f"{left} cannot be tried again: resolve them with a reason")
+                found = [case for case in found if can_retry(case)]
             retry(tx, found, now)
         elif action == "resolve":
             resolve(tx, found, reason, now)

@@ -125,6 +125,15 @@ def resolve(tx: Connection, chosen: Sequence[Case], reason: str, now: float) -> 
             )
 
 
+def can_retry(case: Case) -> bool:
+    """Not what never was a message, nor what was applied already and waits for a person's word."""
+    return bool(case.address) and not (
+        case.stage == "decide"
+        and case.kind == "exceptions"
+        and case.code not in {"unavailable", "rate_limited"}
+    )
+
+
 def retry(tx: Connection, chosen: Sequence[Case], now: float) -> None:
     """Try these again. They are closed as `retried`, and open again if they fail again.
 
@@ -134,11 +143,7 @@ def retry(tx: Connection, chosen: Sequence[Case], now: float) -> None:
     for case in chosen:
         if case.state != "open":
             raise ConfigError(f"{case.id} is {case.state}; only open cases can be tried again")
-        if not case.address or (
-            case.stage == "decide"
-            and case.kind == "exceptions"
-            and case.code not in {"unavailable", "rate_limited"}
-        ):
+        if not can_retry(case):
             raise ConfigError(
                 f"{case.id} ({case.code}) cannot be tried again: resolve it with a reason"
             )
