@@ -122,6 +122,15 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
         pass
 
 
+def test_a_store_that_cannot_be_kept_is_no_stack_trace(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UnavailableError, match="cannot be kept"),
+        embedded_server(tmp_path / "file"),
+    ):
+        pass
+
+
 def test_a_binary_named_wrongly_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSDOCK_NATS_SERVER", "/no/such/file")
     with pytest.raises(ConfigError, match="/no/such/file"):

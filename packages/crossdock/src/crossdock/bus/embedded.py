@@ -86,7 +86,13 @@ def embedded_server(store: Path, *, max_file_store: str = "10GB") -> Iterator[Em
     UnavailableError when it does not come up within START_TIMEOUT_S, with the end of its log.
     ConfigError when a living process runs a server on this store already.
     """
-    store.mkdir(parents=True, exist_ok=True)
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        (store / "lock").touch()
+    except OSError as error:
+        raise UnavailableError(
+            f"the bus cannot be kept in {store}: {error.strerror}", outcome="failed"
+        ) from error
     with _alone(store):
         _end_predecessor(store)
         with _running(store, max_file_store) as server:
