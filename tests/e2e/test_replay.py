@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from crossdock_runner.demo import Driver, Site, drive, finish
 
+pytestmark = pytest.mark.timeout(300)  # a busy machine may need it; 60 s is usual
+
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:

@@ -14,6 +14,8 @@ import yaml
 from crossdock.http import Http
 from crossdock_runner.demo import Driver, Site, finish
 
+pytestmark = pytest.mark.timeout(300)  # a busy machine may need it; 60 s is usual
+
 
 def impatient(deployment: dict[str, Any]) -> None:
     """The ERP is given one second, so that a slow answer comes after we gave up."""
