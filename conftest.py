@@ -1,4 +1,4 @@
-"""What several suites share: a real PostgreSQL."""
+"""What several suites share: a real PostgreSQL, and hypothesis that repeats itself in CI."""
 
 import os
 import shutil
@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# In CI the same examples every time; new ones are sought at the desk, where they can be mended.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 NO_POSTGRES = (
     "no PostgreSQL could be started, and this suite never skips it: "

@@ -30,7 +30,7 @@ from crossdock.canonical.retired import ReturnV1
 from crossdock.canonical.values import check_digit
 from crossdock.errors import ContractError
 from crossdock.testing import strategies
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -237,6 +237,15 @@ def test_return_1_becomes_2_and_comes_back_whole(old: Any) -> None:
 
 @drawn
 @given(strategies.documents(Return))
+@example(
+    {
+        "order": {},
+        "number": "R1",
+        "lines": [{"line_id": "1", "requested": "1"}],
+        "requested_at": "2000-01-01T00:00:00Z",
+        "authorised_at": "2000-01-01T00:00:00Z",
+    }
+)
 def test_return_2_goes_back_and_says_what_is_lost(new: Any) -> None:
     back = upcast.downcast("return", new, 2)
     assert validator(ReturnV1, "producer").is_valid(back.document)

@@ -126,7 +126,7 @@ def _return_2_to_1(new: Json) -> Downcast:
         lost += [f"/lines/{index}/{key}" for key in line if key not in _RETURN_LINE_KNOWN]
     old["lines"] = lines
     times = [key for key in ("authorised", "declined") if f"{key}_at" in new]
-    if answers <= {None} and len(times) == 1:
+    if not answers and len(times) == 1:
         answers = {times[0]}
     if not answers:
         answers = {None}
