@@ -16,8 +16,9 @@ if not UV.exists():
     pip = [sys.executable, "-m", "pip", "install", "-q", "--root-user-action=ignore"]
     subprocess.run([*pip, "--target", str(UV.parents[1]), "uv==0.13.*"], check=True)
 command, *rest = sys.argv[1:] or ["demo"]
-words = (
-    ["run", *GROUPS, "nox", *rest] if command == "test" else ["run", "crossdock", command, *rest]
-)
-os.chdir(ROOT)
+if command == "test":
+    os.chdir(ROOT)
+    words = ["run", *GROUPS, "nox", *rest]
+else:  # relative paths are the caller's
+    words = ["run", "--project", str(ROOT), "crossdock", command, *rest]
 os.execve(UV, [str(UV), "--quiet", *words], {**os.environ, "UV_PYTHON_DOWNLOADS": "never"})

@@ -178,3 +178,20 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path) -> None:
         assert "cannot be read" in faults(path)[0][2]
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     assert "UTF-8" in faults(tmp_path / "binary.yaml")[0][2]
+
+
+@pytest.mark.parametrize(
+    ("part", "url", "allowed"),
+    [
+        ("bus", "http://x", "embedded, nats://…"),
+        ("ledger", "mysql://user:hunter2@x/y", "sqlite:///…, postgresql://…"),
+    ],
+)
+def test_an_address_nothing_can_open_is_refused_and_not_shown(
+    write: Write, part: str, url: str, allowed: str
+) -> None:
+    with pytest.raises(deployment.DeploymentError) as caught:
+        deployment.load(write(f"crossdock: 1\nconnections: {{}}\n{part}: {{url: '{url}'}}\n"))
+    (fault,) = [fault for fault in caught.value.faults if fault.key == f"{part}.url"]
+    assert allowed in fault.message
+    assert url not in str(caught.value)

@@ -69,7 +69,7 @@ def test_an_unknown_name_has_the_nearest_known_one(install: Install) -> None:
     install("acme_near", GOOD.replace("NAMES", "['acme-pos']"), "acme-pos")
     with pytest.raises(ConfigError, match="did you mean 'acme-pos'\\?") as caught:
         plugins.load(["acme-poss"])
-    assert "pip install crossdock-acme-poss" in str(caught.value)
+    assert "pip install" not in str(caught.value), "a typo must not be installed"
 
 
 def test_a_name_like_no_other_has_no_hint() -> None:

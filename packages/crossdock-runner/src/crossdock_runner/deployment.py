@@ -160,6 +160,7 @@ def load(path: Path) -> Deployment:
     file = _file(value, document, faults)
     setups = _connections(value.get("connections"), document, faults)
     if file is not None:
+        faults += _url_faults(file, document)
         faults += _domain_faults(file.domains, value, setups, document)
     if faults or file is None:
         raise DeploymentError(path, faults)
@@ -177,6 +178,25 @@ def load(path: Path) -> Deployment:
             production=file.environment == "production",
         ),
     )
+
+
+_URLS = {
+    "bus": (r"(embedded|((nats|tls)://[^,\s]+)(,(nats|tls)://[^,\s]+)*)", "embedded, nats://…"),
+    "ledger": (r"(sqlite:///.+|postgres(ql)?://.+)", "sqlite:///…, postgresql://…"),
+}
+
+
+def _url_faults(file: _File, document: Document) -> list[Fault]:
+    """Addresses that nothing here can open. They may hold a password, so none is shown."""
+    faults = []
+    for part, url in (("bus", file.bus.url), ("ledger", file.ledger.url)):
+        pattern, allowed = _URLS[part]
+        if not re.fullmatch(pattern, url):
+            path: yamltext.Path = (part, "url")
+            faults.append(
+                Fault(path, f"is no such address; allowed: {allowed}", document.mark(path))
+            )
+    return faults
 
 
 def _beside(path: Path, url: str) -> str:

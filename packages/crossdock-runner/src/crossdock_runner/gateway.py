@@ -11,6 +11,7 @@ Problems are RFC 9457 documents. Nothing a stranger sends may end in a 5xx or a 
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from crossdock_stages.harness import House
 from crossdock_stages.intake import Intake
 from crossdock_stages.ledger.audit import audit
 from crossdock_stages.ledger.journey import account
+from crossdock_stages.ledger.landing import write_cursor
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -39,7 +41,7 @@ def make_app(
 ) -> Starlette:
     """The ASGI application; `hooks` are the connections that take webhooks."""
     gateway = _Gateway(house, intake, hooks, config)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/hooks/{connection}", gateway.hook, methods=["POST"]),
             Route("/health/live", gateway.live),
@@ -48,6 +50,8 @@ def make_app(
         ],
         exception_handlers={404: _not_found, 405: _not_allowed, Exception: _our_fault},
     )
+    app.router.redirect_slashes = False  # a sender that follows no redirect would lose its news
+    return app
 
 
 def problem(status: int, kind: str, title: str, detail: str = "", **more: Any) -> Response:
@@ -157,7 +161,9 @@ class _Gateway:
         if not self.house.bus.connected:
             reasons.append("the bus is not connected; webhooks are still accepted")
         try:
-            await self.house.ledger.read(lambda tx: tx.exec_driver_sql("SELECT 1").scalar())
+            # only a write shows that the disk is not full and the file not read-only
+            mark = f"{time.time():.0f}"
+            await self.house.ledger.write(lambda tx: write_cursor(tx, "", mark, "ready"))
         except CrossdockError as error:
             reasons.append(str(error))
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)

@@ -33,11 +33,10 @@ def load(names: Iterable[str]) -> dict[str, Connector]:
         if point is None:
             near = difflib.get_close_matches(name, available, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise ConfigError(
-                f"no connector {name!r} is installed{hint} Installed: "
-                f"{', '.join(sorted(available)) or 'none'}. "
-                f"Install it with `pip install crossdock-{name}`."
-            )
+            known = ", ".join(sorted(available)) or "none"
+            # never suggest to install what is only misspelt: somebody may own that name
+            get = "" if near else f" Install it with `pip install crossdock-{name}`."
+            raise ConfigError(f"no connector {name!r} is installed{hint} Installed: {known}.{get}")
         try:
             plugin = point.load()
         except Exception as error:

@@ -54,7 +54,7 @@ def cases(
     case_id: str | None = None,
     connection: str | None = None,
     code: str | None = None,
-    limit: int = 1000,
+    limit: int = 100_000,
 ) -> list[Case]:
     """Oldest first."""
     table = exceptions if kind == "exceptions" else dead_letters

@@ -115,6 +115,8 @@ class SqliteLedger:
     def _open(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._path.exists():
+                self._path.touch(mode=0o600)  # it will hold customers' names and addresses
         except OSError as error:
             raise _unavailable(error) from error
         engine = sa.create_engine(
