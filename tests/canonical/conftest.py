@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -15,9 +14,3 @@ settings.register_profile(
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-
-
-@pytest.fixture(scope="session")
-def counted() -> list[str]:
-    """Names of all changes that were classified."""
-    return []
