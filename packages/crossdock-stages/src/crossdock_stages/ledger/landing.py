@@ -127,7 +127,8 @@ def mark_translated(tx: Connection, results: Iterable[Translated]) -> None:
     if rows:
         tx.execute(
             landing.update()
-            .where(landing.c.id == sa.bindparam("row_id"))
+            # a repetition that comes late must not open what was settled meanwhile
+            .where(landing.c.id == sa.bindparam("row_id"), landing.c.settled.is_(False))
             .values(
                 state=sa.bindparam("state"),
                 events=sa.bindparam("events"),
