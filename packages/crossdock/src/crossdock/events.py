@@ -30,10 +30,19 @@ EVENT_TYPES: dict[str, type[Entity]] = {name: event.entity for name, event in EV
 COMMAND_TYPES: dict[str, type[Entity]] = {
     f"{kind}.{verb}": ENTITIES[kind]
     for kind, verbs in {
-        "order": ("create", "update", "cancel"),
+        "order": ("create", "update", "cancel", "hold", "release"),
         "inventory": ("publish",),
-        "fulfillment": ("create",),
+        "fulfillment_order": ("create", "cancel"),
+        "fulfillment": ("create", "update", "cancel"),
+        "return": ("create", "cancel"),
+        "return_receipt": ("create",),
+        "refund": ("create",),
+        "payment": ("create",),
+        "settlement": ("create",),
+        "transfer": ("create",),
         "product": ("publish",),
+        "price": ("publish",),
+        "customer": ("publish",),
     }.items()
     for verb in verbs
 }
