@@ -63,8 +63,7 @@ class Odoo:
         notes = [f"database {self.rpc.config.database}"]
         answers = await asyncio.gather(*(self._may_read(model) for model in NEEDED))
         notes += [note for note in answers if note]
-        if version.sunset:
-            notes.append(version.sunset)
+        notes += version.notes()
         return crossdock.Health(version=f"Odoo {version.text}", notes=tuple(notes))
 
     async def _may_read(self, model: str) -> str:

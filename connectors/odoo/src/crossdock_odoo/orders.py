@@ -110,13 +110,7 @@ class Orders:
 
     async def has_tracking(self) -> bool:
         """Whether deliveries have a tracking number: a field of the module stock_delivery."""
-        told = await self.rpc.call(
-            "stock.picking",
-            "fields_get",
-            allfields=["carrier_tracking_ref"],
-            attributes=["type"],
-        )
-        return "carrier_tracking_ref" in told
+        return bool(await self.rpc.fields.having("stock.picking", ["carrier_tracking_ref"]))
 
     async def look(self, order_id: str) -> int | None:
         """The database id of an order by our external id."""

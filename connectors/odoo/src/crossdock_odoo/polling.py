@@ -70,7 +70,6 @@ class Poller:
     _given: dict[tuple[str, int, str], str] = field(default_factory=dict)
     _pending: list[tuple[str, tuple[tuple[str, int, str], ...]]] = field(default_factory=list)
     _types: dict[int, str] = field(default_factory=dict)
-    _carrier: tuple[str, ...] | None = None
 
     async def poll(self, text: str | None) -> AsyncIterator[crossdock.Raw]:
         """Deliveries first, then stock, each oldest first.
@@ -319,12 +318,7 @@ class Poller:
             self._types = {row["id"]: codes[row["warehouse_id"]] for row in rows}
 
     async def _carrier_fields(self) -> tuple[str, ...]:
-        if self._carrier is None:
-            told = await self.rpc.call(
-                "stock.picking", "fields_get", allfields=list(CARRIER_FIELDS), attributes=["type"]
-            )
-            self._carrier = tuple(name for name in CARRIER_FIELDS if name in told)
-        return self._carrier
+        return await self.rpc.fields.having("stock.picking", CARRIER_FIELDS)
 
     def raw(
         self,

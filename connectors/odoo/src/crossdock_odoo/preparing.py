@@ -78,10 +78,9 @@ class Preparer:
             raise crossdock.RejectedError(
                 f"order {order.number} has nothing to be delivered or charged", reason="empty_order"
             )
-        version = await self.rpc.version()
         names = saleorder.Names(
             namespace=self.namespace,
-            tax_field=version.tax_field,
+            tax_field=await self.rpc.fields.name("sale.order.line", "tax_ids"),
             price_digits=digits,
             products=await self._products(order, lines),
             taxes=await self._taxes(order, lines),

@@ -13,42 +13,10 @@ import crossdock
 from crossdock.http import Response, error_for, excerpt
 
 from crossdock_odoo.config import OdooConfig
+from crossdock_odoo.versions import BY_POSITION, Fields, Version, parse_version
 
 APPLICATION_STATUSES = frozenset(range(400, 600)) - {408, 425, 429, 502, 503, 504}
 """Odoo answers these itself, with a body that says more than the status."""
-
-BY_POSITION = {"create": "vals_list", "write": "vals"}
-"""Up to 18 some models call these arguments otherwise, or know them by position alone."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Version:
-    """What is called differently, by major version (recordings, folders 02-fields)."""
-
-    major: int
-    text: str
-
-    @property
-    def json2(self) -> bool:
-        """Whether the JSON-2 API is there."""
-        return self.major >= 19
-
-    @property
-    def tax_field(self) -> str:
-        """Field of the taxes on an order line."""
-        return "tax_ids" if self.major >= 19 else "tax_id"
-
-    @property
-    def keeps_price_digits(self) -> bool:
-        """19 keeps every digit of a unit price; before, it is rounded to a configured precision."""
-        return self.major >= 19
-
-    @property
-    def sunset(self) -> str:
-        """What the vendor has announced about the API we use here, for people."""
-        if self.json2:
-            return ""
-        return "/jsonrpc is deprecated since Odoo 19 and goes with Odoo 22 (fall 2028)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +82,7 @@ class Rpc:
 
     def __post_init__(self) -> None:
         self._lock = asyncio.Lock()
+        self.fields = Fields(self._fields_get)
 
     def context(self) -> dict[str, Any]:
         """Sent with every call: what a user's own settings would otherwise decide."""
@@ -168,6 +137,12 @@ class Rpc:
         rows = await self.call(model, "read", ids=ids, fields=list(fields), load="")
         return _rows(rows, f"{model}.read")
 
+    async def _fields_get(self, model: str, names: list[str]) -> Mapping[str, Any]:
+        told = await self.call(model, "fields_get", allfields=names, attributes=["type"])
+        if not isinstance(told, dict):
+            raise crossdock.ContractError(f"{model}.fields_get answered no fields")
+        return told
+
     async def _ask_version(self) -> Version:
         answer = await self.http.get("web/version", accept=APPLICATION_STATUSES)
         if answer.status == 200:
@@ -176,15 +151,7 @@ class Rpc:
         else:
             told = await self._service("common", "version", [])
             info = told.get("server_version_info") if isinstance(told, dict) else None
-        if not isinstance(info, list) or not info:
-            raise crossdock.ContractError(f"{self.http.name}: no version of Odoo in its answer")
-        major = info[0] if isinstance(info[0], int) else _digits(str(info[0]))
-        if major < 17:
-            raise crossdock.ConfigError(
-                f"{self.http.name} is Odoo {major}; this connector speaks 17 and later"
-            )
-        minor = info[1] if len(info) > 1 else 0
-        return Version(major=major, text=f"{major}.{minor}")
+        return parse_version(info, self.http.name)
 
     async def _json2(
         self, model: str, method: str, ids: Sequence[int] | None, arguments: dict[str, Any]
@@ -291,9 +258,3 @@ def _rows(value: Any, what: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise crossdock.ContractError(f"{what} answered no list of records")
     return value
-
-
-def _digits(text: str) -> int:
-    """The number in `saas~18`, or 0."""
-    found = "".join(c for c in text if c in "0123456789")
-    return int(found[:4]) if found else 0

@@ -98,9 +98,8 @@ class Snapshots:
             last = ids[-1]
 
     async def _stored(self) -> list[Any]:
-        if (await self.poller.rpc.version()).major >= 18:
-            return [["is_storable", "=", True]]
-        return [["detailed_type", "=", "product"]]
+        name = await self.poller.rpc.fields.name("product.product", "is_storable")
+        return [[name, "=", True if name == "is_storable" else "product"]]
 
     async def _pages(
         self, model: str, domain: Sequence[Any], fields: Sequence[str], window: crossdock.Window

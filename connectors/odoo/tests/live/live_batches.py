@@ -13,7 +13,6 @@ MANY = 150
 async def by_hand(lab: Any, odoo: Any, orders: list[Any]) -> None:
     """What a person would write for a one-off import: create all, confirm all; no second try."""
     rpc = odoo.rpc
-    version = await rpc.version()
     master = odoo.orders.master
     tax = next(iter((await master.taxes([(19, False)])).values()))
     shipping = await master.products([f"{lab.prefix}-SHIP"])
@@ -42,7 +41,7 @@ async def by_hand(lab: Any, odoo: Any, orders: list[Any]) -> None:
                 for order, buyer in zip(part, buyers, strict=True)
             ],
         )
-        taxes = {version.tax_field: [[6, 0, [tax]]]}
+        taxes = {await rpc.fields.name("sale.order.line", "tax_ids"): [[6, 0, [tax]]]}
         ids = await rpc.call(
             "sale.order",
             "create",
