@@ -222,3 +222,13 @@ def test_help_is_0_and_names_every_command() -> None:
     done = clean(subprocess.run(command, capture_output=True, text=True), 0)
     for command in ("demo", "run", "check", "translate", "connectors", "trace"):
         assert command in done.stdout
+
+
+@pytest.mark.parametrize("part", ["gateway", "stages"])
+def test_parts_of_a_deployment_cannot_share_an_embedded_bus(
+    run: Run, good: Path, part: str
+) -> None:
+    done = run("run", str(good), "--only", part)
+    assert done.returncode == 1
+    assert f"--only {part} with bus.url embedded" in done.stderr
+    assert "nats://host:4222" in done.stderr

@@ -197,6 +197,19 @@ class TestOutage:
             assert await bus.depth(place.name) == 50
             assert bus.reconnects >= 2
 
+    async def test_a_patient_bus_begins_while_no_server_is_there(
+        self, box: Any, place: Place
+    ) -> None:
+        box.kill()
+        async with Bus(box.url, patient=True) as bus:
+            await place.declare(bus)
+            assert not bus.connected
+            sending = asyncio.create_task(bus.publish(place.messages(1)))
+            box.start()
+            acks(await sending)
+            assert await bus.depth(place.name) == 1
+            assert bus._out.replacements == 0
+
     async def test_a_frozen_server_is_noticed_and_everything_goes_on(
         self, box: Any, place: Place
     ) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from crossdock.bus import Bus, Embedded, embedded_server
+from crossdock.bus import Bus, Embedded, Stream, embedded_server
 from crossdock.connector import Applies, Context, Polls, Webhooks
 from crossdock.errors import ConfigError
 from crossdock.sockets import listen
@@ -22,13 +22,14 @@ from crossdock_stages.harness import House, Stage, Worker
 from crossdock_stages.intake import Intake
 from crossdock_stages.ledger import open_ledger
 from crossdock_stages.sweeper import Sweeper
-from crossdock_stages.topology import Topology
+from crossdock_stages.topology import RAW, Topology
 from crossdock_stages.translate import Translate
 from starlette.applications import Starlette
 
-from crossdock_runner.deployment import Deployment
+from crossdock_runner.deployment import Deployment, GatewayConfig
 from crossdock_runner.door import protocol
 from crossdock_runner.gateway import make_app
+from crossdock_runner.options import Role
 
 log = logging.getLogger("crossdock.runner")
 
@@ -41,7 +42,7 @@ LOOK_AT_BUS_S = 0.5
 class Line:
     """A wired deployment, not yet running."""
 
-    deployment: Deployment
+    gateway: GatewayConfig
     house: House
     intake: Intake
     app: Starlette
@@ -52,7 +53,7 @@ class Line:
 
     async def run(self, stop: asyncio.Event, ready: Callable[[str], None] | None = None) -> None:
         """Work until `stop`, then finish what is at hand, for at most DRAIN_S."""
-        gateway = self.deployment.gateway
+        gateway = self.gateway
         try:
             sock = listen(gateway.port, gateway.host)
         except OSError as error:
@@ -125,8 +126,22 @@ async def _kept_running(server: Embedded) -> None:
 
 
 @asynccontextmanager
-async def assemble(deployment: Deployment) -> AsyncIterator[Line]:
-    """Open everything a deployment names, in the order in which it is needed."""
+async def assemble(
+    deployment: Deployment, only: Role | None = None, port: int | None = None
+) -> AsyncIterator[Line]:
+    """Open everything a deployment names, or one role's part, in the order in which it is needed.
+
+    A gateway by itself starts while the bus is away: what it accepts is in the ledger. `port`
+    stands in for the one of the file. ConfigError for roles apart on an embedded bus.
+    """
+    if only is not None and deployment.bus.url == "embedded":
+        raise ConfigError(
+            f"--only {only} with bus.url embedded: its nats-server belongs to one process; run "
+            "a nats-server that all reach and name it in the file, bus: {url: nats://host:4222}"
+        )
+    gateway_config = deployment.gateway
+    if port is not None:
+        gateway_config = gateway_config.model_copy(update={"port": port})
     topology = Topology(
         environment=deployment.environment,
         lanes=deployment.bus.lanes,
@@ -142,7 +157,12 @@ async def assemble(deployment: Deployment) -> AsyncIterator[Line]:
             loops["nats-server"] = partial(_kept_running, server)
             log.info("nats-server runs at %s", server.address)
         bus = await stack.enter_async_context(
-            Bus(url, name="crossdock", credentials=deployment.bus.credentials)
+            Bus(
+                url,
+                name=f"crossdock {only}" if only else "crossdock",
+                credentials=deployment.bus.credentials,
+                patient=only is Role.GATEWAY,
+            )
         )
         house = House(bus=bus, ledger=ledger)
         opened = {}
@@ -152,22 +172,33 @@ async def assemble(deployment: Deployment) -> AsyncIterator[Line]:
                 setup.connector.open(setup.config, context)
             )
         intake = Intake(house, topology)
-        stages = _stages(deployment, house, topology, opened)
-        await bus.declare(topology.streams(), [lane for lane, _ in stages])
-        loops |= {"relay": intake.relay, "sweeper": Sweeper(house, topology).run}
-        for name, port in opened.items():
-            if isinstance(port, Polls):
-                loops[f"poll {name}"] = _poll(intake, deployment, name, port)
-        hooks = {name: port for name, port in opened.items() if isinstance(port, Webhooks)}
+        stages: list[tuple[Any, Stage]] = []
+        hooks: dict[str, Webhooks] = {}
+        if only is not Role.STAGES:
+            loops["relay"] = intake.relay
+            hooks = {name: one for name, one in opened.items() if isinstance(one, Webhooks)}
+        if only is not Role.GATEWAY:
+            stages = _stages(deployment, house, topology, opened)
+            loops["sweeper"] = Sweeper(house, topology).run
+            for name, one in opened.items():
+                if isinstance(one, Polls):
+                    loops[f"poll {name}"] = _poll(intake, deployment, name, one)
+        await bus.declare(_streams(topology, only), [lane for lane, _ in stages])
         yield Line(
-            deployment=deployment,
+            gateway=gateway_config,
             house=house,
             intake=intake,
-            app=make_app(house, intake, hooks, deployment.gateway),
+            app=make_app(house, intake, hooks, gateway_config),
             workers=[Worker(stage, bus.lane(lane), house) for lane, stage in stages],
             loops=loops,
             connectors=opened,
         )
+
+
+def _streams(topology: Topology, only: Role | None) -> tuple[Stream, ...]:
+    """A gateway makes the one stream it fills: one kept by interest must not be without readers."""
+    every = topology.streams()
+    return every if only is not Role.GATEWAY else tuple(s for s in every if s.name == RAW)
 
 
 def _poll(

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from crossdock_runner.options import AsJson, DeploymentFile, DeploymentOption
+from crossdock_runner.options import AsJson, DeploymentFile, DeploymentOption, Role
 from crossdock_runner.schemas import app as schema_app
 
 app = typer.Typer(
@@ -43,12 +43,19 @@ def demo(
 @app.command()
 def run(
     file: DeploymentFile = Path("deployment.yaml"),
+    only: Annotated[
+        Role | None, typer.Option(help="This part of it; the others are processes of their own.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Listen here instead of at the file's gateway.port."),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more.")] = False,
 ) -> None:
     """Run a deployment until SIGTERM or Ctrl-C."""
     from crossdock_runner.run import run_deployment
 
-    raise typer.Exit(run_deployment(file, verbose=verbose))
+    raise typer.Exit(run_deployment(file, only=only, port=port, verbose=verbose))
 
 
 @app.command()

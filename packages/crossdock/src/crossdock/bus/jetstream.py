@@ -86,13 +86,22 @@ class Consumer:
 
 
 class Bus:
-    """Two links, a publisher, and lanes. Enter it with `async with`, then `declare`."""
+    """Two links, a publisher, and lanes. Enter it with `async with`, then `declare`.
+
+    A `patient` bus may be entered and declared while no server is there: what is published waits.
+    """
 
     def __init__(
-        self, url: str, *, name: str = "crossdock", credentials: str | None = None
+        self,
+        url: str,
+        *,
+        name: str = "crossdock",
+        credentials: str | None = None,
+        patient: bool = False,
     ) -> None:
-        self._out = Link(url, f"{name} publish", credentials=credentials)
-        self._in = Link(url, f"{name} consume", credentials=credentials)
+        self._patient = patient
+        self._out = Link(url, f"{name} publish", credentials=credentials, patient=patient)
+        self._in = Link(url, f"{name} consume", credentials=credentials, patient=patient)
         self._publisher = Publisher(self._out, self._missing)
         self._streams: tuple[Stream, ...] = ()
         self._consumers: tuple[Consumer, ...] = ()
@@ -104,6 +113,11 @@ class Bus:
     async def __aenter__(self) -> Self:
         await self._out.__aenter__()
         await self._in.__aenter__()
+        if not self._patient:
+            self._must_be_new_enough()
+        return self
+
+    def _must_be_new_enough(self) -> None:
         version = self._out.client.connected_server_version
         if (version.major, version.minor) < MINIMUM_SERVER:
             raise ConfigError(
@@ -111,7 +125,6 @@ class Bus:
                 f"Crossdock needs {MINIMUM_SERVER[0]}.{MINIMUM_SERVER[1]} or later: "
                 "older ones ignore settings we rely on without an error"
             )
-        return self
 
     async def __aexit__(
         self,
@@ -139,10 +152,16 @@ class Bus:
         """Make what is missing, then read everything back.
 
         ConfigError names stream or consumer, setting, what we want and what the server has.
+        UnavailableError while no server answers; a patient bus declares when one does.
         """
         self._streams, self._consumers = tuple(streams), tuple(consumers)
         async with self._declaring:
-            await self._declare()
+            try:
+                await self._declare()
+            except UnavailableError as error:
+                if not self._patient:
+                    raise
+                log.warning("%s; the bus is declared when it is there", error)
 
     async def _declare_again(self, _: object) -> None:
         """After a reconnect the store may be a new one."""
@@ -170,6 +189,7 @@ class Bus:
                 await asyncio.sleep(0.5)
 
     async def _declare(self) -> None:
+        self._must_be_new_enough()
         for stream in self._streams:
             wanted = stream.config()
             found = await self._api(f"STREAM.INFO.{stream.name}")

@@ -24,21 +24,30 @@ PING_INTERVAL_S = 5
 MAX_PENDING_PINGS = 2
 CONNECT_S = 5.0
 """A first connection that takes longer has failed; nats-py itself would try for ever."""
+PATIENT_S = 2.0
+"""So long a patient link waits for its first connection before it lets its owner go on."""
 
 Hook = Callable[[Client], Awaitable[None]]
 
 
 class Link:
-    """One supervised connection: `on_fresh` for each new client, `on_again` after reconnects."""
+    """One supervised connection: `on_fresh` for each new client, `on_again` after reconnects.
 
-    def __init__(self, url: str, name: str, *, credentials: str | None = None) -> None:
+    A `patient` one may be entered while no server is there; it connects when one is.
+    """
+
+    def __init__(
+        self, url: str, name: str, *, credentials: str | None = None, patient: bool = False
+    ) -> None:
         self._url = url
         self._name = name
         self._credentials = credentials
+        self._patient = patient
         self._client: FastClient | None = None
         self._closing = False
         self._supervisor: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
+        self._there = asyncio.Event()
         self.on_fresh: list[Hook] = []
         self.on_again: list[Hook] = []
         self.reconnects = 0
@@ -57,8 +66,14 @@ class Link:
         return self._client is not None and self._client.is_connected
 
     async def __aenter__(self) -> Self:
-        await self._connect()
+        if self._patient:
+            self._gone.set()
+        else:
+            await self._connect()
         self._supervisor = asyncio.create_task(self._supervise(), name=f"link {self._name}")
+        if self._patient:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._there.wait(), PATIENT_S)
         return self
 
     async def __aexit__(
@@ -121,6 +136,7 @@ class Link:
         self._client = client
         for hook in self.on_fresh:
             await hook(client)
+        self._there.set()
 
     async def _supervise(self) -> None:
         while True:
@@ -128,6 +144,7 @@ class Link:
             self._gone.clear()
             delay = 0.25
             while not self._closing:
+                first = self._client is None
                 try:
                     await self._connect()
                 except (UnavailableError, AuthError, nats.errors.Error, OSError) as error:
@@ -135,6 +152,8 @@ class Link:
                     await asyncio.sleep(delay)
                     delay = min(delay * 2, 5.0)
                 else:
+                    if first:
+                        break
                     self.replacements += 1
                     log.warning("%s: the client had closed for good and was replaced", self._name)
                     break
