@@ -21,6 +21,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from crossdock.bus.link import Link
+from crossdock.bus.wire import FIRST_LINE, FastClient, read_headers
 from crossdock.errors import UnavailableError
 
 log = logging.getLogger("crossdock.bus")
@@ -97,7 +98,7 @@ class Lane:
         if self._subscription is None:
             await self._bind(self._link.client)
         else:
-            await self._ask()
+            self._ask()
 
     async def stop(self) -> None:
         """Ask for no more; what was already given stays and is redelivered if not acknowledged."""
@@ -113,18 +114,19 @@ class Lane:
     async def _bind(self, client: Client) -> None:
         if self._paused:
             return
+        assert isinstance(client, FastClient)
         self._inbox = client.new_inbox() + "."
-        self._subscription = await client.subscribe(
-            self._inbox + "*", cb=self._received, pending_msgs_limit=-1, pending_bytes_limit=-1
+        self._subscription = await client.subscribe_direct(
+            self._inbox + "*", self._given, self._told
         )
         await self._ask_anew(client)
 
     async def _ask_anew(self, _: Client) -> None:
         self._pulls.clear()
         self._pin = ""
-        await self._ask()
+        self._ask()
 
-    async def _ask(self) -> None:
+    def _ask(self) -> None:
         now = time.monotonic()
         for token, (_, deadline) in list(self._pulls.items()):
             if now > deadline:
@@ -140,33 +142,47 @@ class Lane:
             if self._pin:
                 request["id"] = self._pin
             self._pulls[token] = [PULL_BATCH, now + PULL_EXPIRES_S + 1.0]
+            body = json.dumps(request)
+            command = f"PUB {self._next} {self._inbox}{token} {len(body)}\r\n{body}\r\n"
             try:
-                await self._link.client.publish(
-                    self._next, json.dumps(request).encode(), reply=self._inbox + token
-                )
+                self._link.client.write_soon([command.encode()])
             except (UnavailableError, nats.errors.Error, OSError):
                 self._pulls.clear()
                 return
 
-    async def _received(self, msg: Msg) -> None:
+    def _given(self, subject: bytes, reply: bytes, head: bytes, body: bytes) -> bool:
+        """One message, as `Sink`; the server's words about a pull take the long way."""
+        if not reply:
+            return False
+        headers = read_headers(head[len(FIRST_LINE) :]) if head else {}
+        if headers is None:
+            return False
+        self._keep(Delivery(headers, body, reply.decode(), subject.decode()))
+        return True
+
+    async def _told(self, msg: Msg) -> None:
         headers = msg.headers or {}
-        if not msg.reply and (status := headers.get("Status")) is not None:
-            if status == "100":
-                return
-            self._pulls.pop(msg.subject[len(self._inbox) :], None)
-            if status == "423":  # another client holds the pin, or ours has expired
-                self._pin = ""
-                self._pulls.clear()
-            elif status not in {"404", "408"}:
-                log.info("%s: %s %s", self.durable, status, headers.get("Description", ""))
-            if status == "503" or "Deleted" in headers.get("Description", ""):
-                self._missing()
-                await asyncio.sleep(MISSING_S)
-            elif status not in {"404", "408"}:
-                await asyncio.sleep(0.05)  # never spin on a refusal
-            await self._ask()
+        status = headers.get("Status")
+        if msg.reply or status is None:
+            self._keep(Delivery(headers, msg.data, msg.reply, msg.subject))
             return
-        pin = headers.get("Nats-Pin-Id")
+        if status == "100":
+            return
+        self._pulls.pop(msg.subject[len(self._inbox) :], None)
+        if status == "423":  # another client holds the pin, or ours has expired
+            self._pin = ""
+            self._pulls.clear()
+        elif status not in {"404", "408"}:
+            log.info("%s: %s %s", self.durable, status, headers.get("Description", ""))
+        if status == "503" or "Deleted" in headers.get("Description", ""):
+            self._missing()
+            await asyncio.sleep(MISSING_S)
+        elif status not in {"404", "408"}:
+            await asyncio.sleep(0.05)  # never spin on a refusal
+        self._ask()
+
+    def _keep(self, delivery: Delivery) -> None:
+        pin = delivery.headers.get("Nats-Pin-Id")
         if pin:
             self._pin = pin
         # a message arrives under its own address, so it is counted to the oldest pull: the server
@@ -177,10 +193,9 @@ class Lane:
             pull[0] -= 1
             if pull[0] <= 0:
                 del self._pulls[oldest]
-                await self._ask()
+                self._ask()
         # a redelivery of what still waits here takes its place: a paused reader piles up nothing
-        reply = msg.reply
-        self._queue[_place(reply)] = Delivery(headers, msg.data, reply, msg.subject)
+        self._queue[_place(delivery.reply)] = delivery
         self._arrived.set()
         if len(self._queue) >= self._wanted:
             self._enough.set()
@@ -199,7 +214,7 @@ class Lane:
         """
         if not self._queue:
             self._arrived.clear()
-            await self._ask()  # pulls whose answer was lost are replaced here
+            self._ask()  # pulls whose answer was lost are replaced here
             try:
                 await asyncio.wait_for(self._arrived.wait(), wait_s)
             except TimeoutError:
@@ -239,6 +254,6 @@ class Lane:
 
     async def _tell(self, deliveries: list[Delivery], body: bytes) -> None:
         try:
-            await self._link.client.publish_to_each([one.reply for one in deliveries], body)
+            self._link.client.publish_to_each([one.reply for one in deliveries], body)
         except (UnavailableError, nats.errors.Error, OSError) as error:
             log.info("%s: acks not sent (%s); redelivery will repeat them", self.durable, error)

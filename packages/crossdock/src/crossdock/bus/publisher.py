@@ -9,14 +9,16 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from crossdock.bus.link import Link
+from crossdock.bus.wire import FastClient, header_block
 from crossdock.errors import CrossdockError, PermanentError, UnavailableError
 
 try:
@@ -32,8 +34,7 @@ GIVE_UP_S = 20.0
 """After this long `publish` fails; the ledger still has the message, and the sweeper sends it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(NamedTuple):
     """The server stored it (or had it already) under this sequence number of the stream."""
 
     stream: str
@@ -57,10 +58,26 @@ class Outgoing:
         return len(self.body) + headers + 4 * len(self.headers) + len(self.id) + 64
 
 
+class _Batch:
+    """The answers to the messages of one `publish`."""
+
+    def __init__(self, count: int) -> None:
+        self.answers: list[Ack | CrossdockError | None] = [None] * count
+        self.left = count
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def answer(self, at: int, answer: Ack | CrossdockError) -> None:
+        self.answers[at] = answer
+        self.left -= 1
+        if not self.left and not self.done.done():
+            self.done.set_result(None)
+
+
 @dataclass(slots=True)
 class _Pending:
     message: Outgoing
-    future: "asyncio.Future[Ack | CrossdockError]"
+    batch: _Batch
+    at: int
     first_at: float
     sent_at: float
 
@@ -71,17 +88,18 @@ class Publisher:
     def __init__(self, link: Link, missing: Callable[[], None] = lambda: None) -> None:
         self._link = link
         self._missing = missing
-        self._pending: dict[str, _Pending] = {}
-        self._room: deque[asyncio.Future[None]] = deque()
+        self._pending: dict[bytes, _Pending] = {}
+        self._room: list[asyncio.Future[None]] = []
         self._count = 0
-        self._prefix = ""
+        self._prefix = b""
         self._resender: asyncio.Task[None] | None = None
         link.on_fresh.append(self._bind)
         link.on_again.append(self._resend_all)
 
     async def _bind(self, client: Client) -> None:
-        self._prefix = client.new_inbox() + "."
-        await client.subscribe(self._prefix + "*", cb=self._answered)
+        assert isinstance(client, FastClient)
+        self._prefix = f"{client.new_inbox()}.".encode()
+        await client.subscribe_direct(f"{self._prefix.decode()}*", self._answered, self._refused)
         if self._resender is None:
             self._resender = asyncio.create_task(self._resend_late(), name="publisher resend")
         await self._resend_all(client)
@@ -99,90 +117,95 @@ class Publisher:
         UnavailableError: not confirmed within GIVE_UP_S (it may still be stored).
         PermanentError: larger than the server's max_payload.
         """
-        futures = [await self._send(message) for message in messages]
-        # one after the other: those that are done cost no turn of the loop, as `gather` would
-        return [await future for future in futures]
+        waiting = deque(enumerate(messages))
+        if not waiting:
+            return []
+        batch = _Batch(len(waiting))
+        while waiting:
+            while (room := WINDOW - len(self._pending)) <= 0:
+                free = asyncio.get_running_loop().create_future()
+                self._room.append(free)
+                await free
+            now = time.monotonic()
+            tokens = []
+            for _ in range(min(room, len(waiting))):
+                at, message = waiting.popleft()
+                self._count += 1
+                token = b"%d" % self._count
+                self._pending[token] = _Pending(message, batch, at, now, now)
+                tokens.append(token)
+            self._put(tokens)
+        await batch.done
+        return batch.answers  # type: ignore[return-value]  # all are there
 
-    async def _send(self, message: Outgoing) -> "asyncio.Future[Ack | CrossdockError]":
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Ack | CrossdockError] = loop.create_future()
-        while len(self._pending) >= WINDOW:
-            room: asyncio.Future[None] = loop.create_future()
-            self._room.append(room)
-            await room
-        self._count += 1
-        token = str(self._count)
-        now = time.monotonic()
-        pending = self._pending[token] = _Pending(message, future, now, now)
-        await self._put(token, pending)
-        return future
-
-    async def _put(self, token: str, pending: _Pending) -> None:
-        message = pending.message
+    def _put(self, tokens: Sequence[bytes]) -> None:
+        """Write these; whatever cannot go now is sent by the resender, until GIVE_UP_S."""
         try:
             client = self._link.client
-            if (size := message.size) > client.max_payload:
-                # nats-py counts the body alone and the server then cuts the connection for good
-                self._settle(
-                    token,
-                    PermanentError(
+            commands = []
+            for token in tokens:
+                message = self._pending[token].message
+                if (size := message.size) > client.max_payload:
+                    # nats-py counts the body alone and the server then cuts the connection for good
+                    answer = PermanentError(
                         f"message {message.id} has {size} bytes with headers, "
                         f"the bus takes {client.max_payload}: send a claim check"
-                    ),
-                )
-                return
-            headers = {**message.headers, MSG_ID: message.id}
-            await client.publish(message.address, message.body, self._prefix + token, headers)
+                    )
+                    self._settle(token, answer)
+                elif (command := _command(message, self._prefix + token)) is None:
+                    self._settle(token, _unsayable(message))
+                else:
+                    commands.append(command)
+            if client.is_connected:
+                client.write_soon(commands)
         except (UnavailableError, nats.errors.Error, OSError):
-            return  # the resender tries again until GIVE_UP_S
-
-    async def _answered(self, msg: Msg) -> None:
-        token = msg.subject[len(self._prefix) :]
-        pending = self._pending.get(token)
-        if pending is None:
             return
+
+    def _answered(self, subject: bytes, _: bytes, head: bytes, body: bytes) -> bool:
+        """The server's word on one message, as `Sink`; what is unusual takes the long way."""
+        if head:
+            return False
+        answer = _loads(body)
+        token = subject[len(self._prefix) :]
+        if "error" not in answer:
+            ack = Ack(answer["stream"], answer["seq"], answer.get("duplicate", False))
+            self._settle(token, ack)
+        elif (pending := self._pending.get(token)) is not None:
+            error = answer["error"]
+            if error.get("code", 500) < 500:  # else full or not ready: sent again
+                self._settle(token, _refusal(pending.message, error))
+        return True
+
+    async def _refused(self, msg: Msg) -> None:
+        """An answer with headers: 503, no stream listens there (yet)."""
         if msg.headers and msg.headers.get("Status") == "503":
-            self._missing()  # no stream listens there (yet); it is sent again when declared
-            return
-        answer = _loads(msg.data)
-        error = answer.get("error")
-        if error is None:
-            self._settle(
-                token, Ack(answer["stream"], answer["seq"], answer.get("duplicate", False))
-            )
-        elif error.get("code", 500) >= 500:
-            return  # full or not ready: sent again until GIVE_UP_S
+            self._missing()  # it is sent again when the stream is declared
         else:
-            self._settle(
-                token,
-                PermanentError(
-                    f"the bus refuses message {pending.message.id} at "
-                    f"{pending.message.address}: {error.get('description')}",
-                    parts={"err_code": error.get("err_code")},
-                ),
-            )
+            self._answered(msg.subject.encode(), b"", b"", msg.data)
 
-    def _settle(self, token: str, answer: Ack | CrossdockError) -> None:
+    def _settle(self, token: bytes, answer: Ack | CrossdockError) -> None:
         pending = self._pending.pop(token, None)
         if pending is None:
             return
-        if not pending.future.done():
-            pending.future.set_result(answer)
-        while self._room and len(self._pending) < WINDOW:
-            room = self._room.popleft()
-            if not room.done():
-                room.set_result(None)
-                break
+        pending.batch.answer(pending.at, answer)
+        # by halves, so that the next are written together
+        if self._room and len(self._pending) <= WINDOW // 2:
+            for room in self._room:
+                if not room.done():
+                    room.set_result(None)
+            self._room.clear()
 
     async def _resend_all(self, _: Client) -> None:
-        for token, pending in list(self._pending.items()):
-            pending.sent_at = time.monotonic()
-            await self._put(token, pending)
+        now = time.monotonic()
+        for pending in self._pending.values():
+            pending.sent_at = now
+        self._put(list(self._pending))
 
     async def _resend_late(self) -> None:
         while True:
             await asyncio.sleep(0.25)
             now = time.monotonic()
+            late = []
             for token, pending in list(self._pending.items()):
                 if now - pending.first_at > GIVE_UP_S:
                     self._settle(
@@ -195,4 +218,34 @@ class Publisher:
                     )
                 elif now - pending.sent_at > ACK_DEADLINE_S:
                     pending.sent_at = now
-                    await self._put(token, pending)
+                    late.append(token)
+            self._put(late)
+
+
+def _command(message: Outgoing, reply: bytes) -> bytes | None:
+    """The whole publish as it travels; None when address or headers cannot be written."""
+    head, address = header_block({**message.headers, MSG_ID: message.id}), message.address
+    if head is None or not address or " " in address or not address.isprintable():
+        return None
+    return b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
+        address.encode(),
+        reply,
+        len(head),
+        len(head) + len(message.body),
+        head,
+        message.body,
+    )
+
+
+def _unsayable(message: Outgoing) -> PermanentError:
+    return PermanentError(
+        f"message {message.id} to {message.address!r} cannot be written: an address holds no "
+        "blanks, a header's name is a token and its value one line"
+    )
+
+
+def _refusal(message: Outgoing, error: Mapping[str, Any]) -> PermanentError:
+    return PermanentError(
+        f"the bus refuses message {message.id} at {message.address}: {error.get('description')}",
+        parts={"err_code": error.get("err_code")},
+    )
