@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import quote, unquote
 
@@ -234,33 +235,26 @@ class Envelope:
     def headers(self) -> dict[str, str]:
         """NATS headers; empty attributes are left out, non-ASCII text is percent-encoded."""
         out = {"ce-specversion": "1.0", "content-type": "application/json"}
-        for attribute, header in _HEADERS.items():
-            value = getattr(self, attribute)
-            if value:
-                out[header] = (
-                    value
-                    if value.isascii()
-                    and value.isprintable()
-                    and "%" not in value
-                    and value == value.strip()  # a header loses blanks at its ends
-                    else quote(value, safe="/:#?&=+@,;!*'()[]$~")
-                )
+        values = zip(_HEADERS.values(), _VALUES(self), strict=True)
+        out.update({header: value for header, value in values if value})
+        text = "".join(out.values())
+        if not _plain(text) or (" " in text and any(v != v.strip() for v in out.values())):
+            out = {header: _as_header(value) for header, value in out.items()}
         return out
 
     @classmethod
     def read(cls, headers: Mapping[str, str] | None) -> Self:
         """ContractError names the first required attribute that is missing."""
         headers = headers or {}
-        values = {}
-        for attribute, header in _HEADERS.items():
-            value = headers.get(header, "")
-            if "%" in value:
-                value = unquote(value)
-            values[attribute] = value
+        values = {
+            _ATTRIBUTES[name]: value for name, value in headers.items() if name in _ATTRIBUTES
+        }
+        if "%" in "".join(values.values()):
+            values = {name: unquote(value) for name, value in values.items()}
         for required in ("id", "source", "type"):
-            if not values[required]:
+            if not values.get(required):
                 raise ContractError(f"a message without the header ce-{required} cannot be routed")
-        return cls(**values)
+        return cls(**{**_UNSAID, **values})
 
     def with_claim(self, claim: str) -> Self:
         """The same envelope for a body that is kept in the ledger under `claim`."""
@@ -288,6 +282,20 @@ _HEADERS = {
     "mode": "ce-mode",
     "claim": "ce-dataref",
 }
+_ATTRIBUTES = {header: attribute for attribute, header in _HEADERS.items()}
+_VALUES = attrgetter(*_HEADERS)
+_UNSAID = dict.fromkeys(("subject", "key", "time", "connection"), "")
+
+
+def _plain(text: str) -> bool:
+    """Whether a header brings it through as it is; blanks at its ends apart, which are lost."""
+    return text.isascii() and text.isprintable() and "%" not in text
+
+
+def _as_header(value: str) -> str:
+    if _plain(value) and value == value.strip():
+        return value
+    return quote(value, safe="/:#?&=+@,;!*'()[]$~")
 
 
 def now_text() -> str:

@@ -44,15 +44,20 @@ def header_block(headers: Mapping[str, str]) -> bytes | None:
 
 def read_headers(raw: bytes) -> dict[str, str] | None:
     """A received block without its first line; None when it holds anything unusual."""
-    text = raw.decode("ascii", "replace")
+    text = raw.decode("latin-1")
     if ":  " in text or " \r" in text or not text.endswith("\r\n\r\n"):
         return None
-    lines = text[:-4].split("\r\n")
-    try:
-        headers = dict([line.split(": ", 1) for line in lines])
-    except ValueError:  # a line without a colon, or without the blank after it
-        return None
-    if not "".join(lines).isprintable() or not raw.isascii() or not _all_tokens(headers):
+    lines = text.count("\r\n") - 1
+    flat = text[:-4].replace("\r\n", ": ")
+    parts = flat.split(": ")
+    if len(parts) == 2 * lines:
+        headers = dict(zip(parts[::2], parts[1::2], strict=True))
+    else:  # a value holds ": ", or a line has no colon
+        pairs = [line.split(": ", 1) for line in text[:-4].split("\r\n")]
+        if any(len(pair) != 2 for pair in pairs):
+            return None
+        headers = dict(pairs)
+    if not flat.isprintable() or not raw.isascii() or not _all_tokens(headers):
         return None
     return headers
 
