@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -117,10 +118,11 @@ class _Producer(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        made = super().default_schema(schema)
-        if made.get("default") in (None, [], {}):
-            made.pop("default", None)
-        return made
+        """Only a default that says something is told: no null, no empty list, object or model."""
+        default = schema.get("default")
+        if isinstance(default, BaseModel) or default in (None, (), {}):
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
 
 
 class _Consumer(_Producer):

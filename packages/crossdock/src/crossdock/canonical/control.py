@@ -9,6 +9,7 @@ from pydantic import Field
 
 from crossdock.canonical.entity import Entity
 from crossdock.canonical.values import (
+    NOTHING,
     PII,
     Currency,
     Day,
@@ -229,7 +230,7 @@ class Partner(Entity):
     """Event types they may push."""
     may_read: tuple[Id, ...] = ()
     """Event types they may pull."""
-    schema_majors: dict[str, int] = Field(default_factory=dict)
+    schema_majors: dict[str, int] = NOTHING
     """Entity kind to the major version they read."""
     webhook_url: Url | None = None
     """Where we push to."""

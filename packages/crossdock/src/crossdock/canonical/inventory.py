@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from crossdock.canonical.entity import Entity
 from crossdock.canonical.values import (
+    NOTHING,
     Count,
     Counted,
     Day,
@@ -75,7 +76,7 @@ class InventoryLevel(Entity):
     """The part that cannot be sold."""
     in_transit_out: Count = _ZERO
     """What left for another location and has not arrived; no part of `on_hand`."""
-    sub_buckets: dict[str, Count] = Field(default_factory=dict)
+    sub_buckets: dict[str, Count] = NOTHING
     """The source's own finer buckets by its own names (`researching`, `customer_damaged`)."""
     incoming_on: tuple[Incoming, ...] = ()
     """`incoming` in detail."""

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from crossdock.canonical.entity import Entity
 from crossdock.canonical.values import (
+    NOTHING,
     PII,
     Address,
     Count,
@@ -115,7 +116,7 @@ class OrderLine(Counted):
     """What is in a bundle, for one unit of the line."""
     location: Id | None = None
     """From where the channel wants it shipped; the deployment's own name of the place."""
-    extensions: Extensions = Field(default_factory=dict)
+    extensions: Extensions = NOTHING
     """What has no canonical place."""
 
     @property
@@ -230,7 +231,7 @@ class Order(Entity):
     """Taxes stated for the whole order, in sum; lines may carry the same ones in detail."""
     totals: Totals
     """The source's own totals."""
-    payment: PaymentSummary = Field(default_factory=PaymentSummary)
+    payment: PaymentSummary = PaymentSummary()
     """How much money has moved."""
     customer: EntityRef | None = None
     """Who bought."""
@@ -258,7 +259,7 @@ class Order(Entity):
     """Placed with a test gateway: never to be shipped."""
     sales_channel: Text | None = None
     """The source's own word for where it was sold: `web`, `pos` …"""
-    source_status: Mapping[str, Text] = Field(default_factory=dict)
+    source_status: Mapping[str, Text] = NOTHING
     """The vendor's words, by axis. Never taken as truth."""
     purchase_order_number: Text | None = None
     """The buyer's own number, of business customers."""

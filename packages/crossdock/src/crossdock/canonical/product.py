@@ -6,6 +6,7 @@ from pydantic import Field
 
 from crossdock.canonical.entity import Entity
 from crossdock.canonical.values import (
+    NOTHING,
     Count,
     Country,
     EntityRef,
@@ -35,7 +36,7 @@ class Variant(Model):
     """The barcode as the source wrote it, right or wrong."""
     title: Text | None = None
     """What tells it from its siblings: `Blue / M`."""
-    options: dict[str, str] = Field(default_factory=dict)
+    options: dict[str, str] = NOTHING
     """Option name to value: `{"Size": "M"}`."""
     list_price: Money | None = None
     """For one `unit`, where no price list says otherwise."""
@@ -55,7 +56,7 @@ class Variant(Model):
     """The stocked thing it is served from."""
     media: tuple[EntityRef, ...] = ()
     """Its pictures."""
-    extensions: Extensions = Field(default_factory=dict)
+    extensions: Extensions = NOTHING
     """What has no canonical place."""
 
 

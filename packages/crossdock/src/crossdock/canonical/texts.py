@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, Self
 
 from pydantic import (
     GetCoreSchemaHandler,
@@ -374,3 +374,29 @@ def _json_only(value: Any, depth: int) -> None:
 
 Extensions = Annotated[Mapping[str, Any], _JsonValues()]
 """Reverse-domain keys to JSON values: what has no canonical place (`com.acme.loyalty`)."""
+
+
+class _Nothing(dict[str, Any]):
+    """An empty mapping that stays empty, so that one can stand in every entity that has none."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return 0
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("entities are frozen: make another with model_copy(update=…)")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> str:
+        return "NOTHING"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+NOTHING = _Nothing()
+"""The default of every mapping: immutable, as everything canonical is."""

@@ -25,6 +25,7 @@ from crossdock.canonical.decimals import (
 from crossdock.canonical.texts import (
     DATE_PATTERN,
     INSTANT_PATTERN,
+    NOTHING,
     Country,
     Currency,
     Day,
@@ -48,6 +49,7 @@ __all__ = [
     "DATE_PATTERN",
     "INSTANT_PATTERN",
     "MANY",
+    "NOTHING",
     "PII",
     "QUANTITY_PATTERN",
     "RATE_PATTERN",
