@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from crossdock_runner import deployment
+from crossdock_runner import deployment, domains
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*/README.md")])
@@ -86,9 +86,13 @@ def test_every_key_of_the_deployment_is_documented() -> None:
         deployment.BusConfig,
         deployment.LedgerConfig,
         deployment.GatewayConfig,
-        deployment.OrdersConfig,
-        deployment.OwnedConfig,
-        deployment.DomainsConfig,
+        domains.OrdersConfig,
+        domains.ReturnsConfig,
+        domains.SettlementConfig,
+        domains.OwnedConfig,
+        domains.OverrideConfig,
+        domains.LocationConfig,
+        domains.DomainsConfig,
     ):
         for key in model.model_fields:
             assert f"`{key}`" in text, f"{model.__name__}.{key}"

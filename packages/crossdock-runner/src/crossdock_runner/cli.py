@@ -73,6 +73,14 @@ def check(
 
 
 @app.command()
+def domains(file: DeploymentFile = Path("deployment.yaml"), as_json: AsJson = False) -> None:
+    """Show who owns what, who is told, and how soon they really knew."""
+    from crossdock_runner.governing import show_domains
+
+    raise typer.Exit(show_domains(file, as_json=as_json))
+
+
+@app.command()
 def translate(
     connector: Annotated[str, typer.Argument(help="Its name, as in `crossdock connectors`.")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A raw payload; - reads stdin.")],

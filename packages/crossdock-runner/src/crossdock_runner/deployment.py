@@ -6,19 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from crossdock import plugins
 from crossdock.connector import Config, Connector
 from crossdock.errors import ConfigError
 from crossdock.jsontext import shorten
-from crossdock_stages.rules import Domain, Rules
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from crossdock_stages.rules import Rules
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from crossdock_runner import yamltext
+from crossdock_runner import domains, governance, yamltext
+from crossdock_runner.domains import CountryCode, DomainsConfig, LocationConfig, Name, Word
 from crossdock_runner.yamltext import Document, Fault
-
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
 
 class _Part(BaseModel):
@@ -58,32 +57,6 @@ class GatewayConfig(_Part):
     """A larger request is answered 413."""
 
 
-class OrdersConfig(_Part):
-    """The domain of orders."""
-
-    capture: tuple[Name, ...]
-    """The channels whose orders count."""
-    execute: Name
-    """Where they become work."""
-
-
-class OwnedConfig(_Part):
-    """Any other domain: one owner, and who is told."""
-
-    owner: Name
-    publish_to: tuple[Name, ...] = ()
-
-
-class DomainsConfig(_Part):
-    """Who owns what. A domain left out is not exchanged at all."""
-
-    orders: OrdersConfig | None = None
-    inventory: OwnedConfig | None = None
-    fulfillment: OwnedConfig | None = None
-    catalog: OwnedConfig | None = None
-    customers: OwnedConfig | None = None
-
-
 class _File(_Part):
     crossdock: Literal[1]
     environment: Name = "default"
@@ -91,6 +64,10 @@ class _File(_Part):
     ledger: LedgerConfig = LedgerConfig()
     gateway: GatewayConfig = GatewayConfig()
     connections: Mapping[Name, Mapping[str, Any]]
+    regions: Mapping[Name, tuple[CountryCode, ...]] = Field(default_factory=dict)
+    """Region to its countries, ISO 3166-1 alpha-2."""
+    locations: Mapping[Word, LocationConfig] = Field(default_factory=dict)
+    """Where goods lie, in the order in which they are tried for shipping."""
     domains: DomainsConfig = DomainsConfig()
 
 
@@ -161,7 +138,7 @@ def load(path: Path) -> Deployment:
     setups = _connections(value.get("connections"), document, faults)
     if file is not None:
         faults += _url_faults(file, document)
-        faults += _domain_faults(file.domains, value, setups, document)
+        faults += _domain_faults(file, value, setups, document)
     if faults or file is None:
         raise DeploymentError(path, faults)
     return Deployment(
@@ -173,9 +150,11 @@ def load(path: Path) -> Deployment:
         gateway=file.gateway,
         connections=setups,
         rules=Rules(
-            domains=_domains(file.domains),
+            domains=domains.governed(file.domains),
             handles={name: setup.connector.handles for name, setup in setups.items()},
             production=file.environment == "production",
+            regions=file.regions,
+            places=domains.places(file.locations),
         ),
     )
 
@@ -362,7 +341,7 @@ def _fields_at(
             return {}
         field = current.model_fields.get(str(part))
         if field is None:
-            return {}
+            continue  # a position in a list, or a name of the integrator's in a mapping
         current = _model_in(field.annotation)
     if isinstance(current, type) and issubclass(current, BaseModel):
         return {
@@ -382,72 +361,12 @@ def _model_in(annotation: Any) -> Any:
     return None
 
 
-def _domains(config: DomainsConfig) -> dict[str, Domain]:
-    out: dict[str, Domain] = {}
-    if config.orders:
-        out["orders"] = Domain(capture=config.orders.capture, execute=config.orders.execute)
-    for name in ("inventory", "fulfillment", "catalog", "customers"):
-        part: OwnedConfig | None = getattr(config, name)
-        if part is not None:
-            out[name] = Domain(owner=part.owner, publish_to=part.publish_to)
-    return out
-
-
-_COMMAND = {
-    "inventory": "inventory.publish",
-    "fulfillment": "fulfillment.create",
-    "catalog": "product.publish",
-}
-
-
 def _domain_faults(
-    domains: DomainsConfig,
-    value: dict[str, Any],
-    setups: Mapping[str, ConnectionSetup],
-    document: Document,
+    file: _File, value: dict[str, Any], setups: Mapping[str, ConnectionSetup], document: Document
 ) -> list[Fault]:
-    """Names that are no connection, sources that say nothing, targets that cannot be told."""
-    faults: list[Fault] = []
+    """What `domains` finds in the table, each at its place in the file."""
     written = value.get("connections")
     names = sorted(written) if isinstance(written, dict) else []
-
-    def check(path: yamltext.Path, name: str, *, speaks: bool = False, command: str = "") -> None:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            message = f"{name!r} is no connection; allowed: {', '.join(names)}{hint}"
-            faults.append(Fault(path, message, document.mark(path)))
-            return
-        setup = setups.get(name)
-        if setup is None:
-            return
-        ports = setup.connector.ports
-        if speaks and not ports & {"Webhooks", "Polls"}:
-            message = f"{name!r} ({setup.connector.name}) has neither webhooks nor polling: "
-            faults.append(Fault(path, message + "it cannot be a source", document.mark(path)))
-        if command and command not in setup.connector.handles:
-            can = ", ".join(sorted(setup.connector.handles)) or "nothing"
-            message = f"{name!r} ({setup.connector.name}) cannot carry out {command}; it can: {can}"
-            faults.append(Fault(path, message, document.mark(path)))
-
-    if domains.orders:
-        for index, name in enumerate(domains.orders.capture):
-            check(("domains", "orders", "capture", index), name, speaks=True)
-        check(("domains", "orders", "execute"), domains.orders.execute, command="order.create")
-        if domains.orders.execute in domains.orders.capture:
-            path: yamltext.Path = ("domains", "orders", "execute")
-            message = f"{domains.orders.execute!r} captures orders too: they would go in a circle"
-            faults.append(Fault(path, message, document.mark(path)))
-    for kind in ("inventory", "fulfillment", "catalog", "customers"):
-        part: OwnedConfig | None = getattr(domains, kind)
-        if part is None:
-            continue
-        check(("domains", kind, "owner"), part.owner, speaks=True)
-        for index, name in enumerate(part.publish_to):
-            path = ("domains", kind, "publish_to", index)
-            if name == part.owner:
-                message = f"{name!r} owns {kind}: it cannot be told what it says itself"
-                faults.append(Fault(path, message, document.mark(path)))
-            else:
-                check(path, name, command=_COMMAND.get(kind, ""))
-    return faults
+    connectors = {name: setup.connector for name, setup in setups.items()}
+    table = governance.Table(file.domains, names, connectors, file.regions, file.locations)
+    return [Fault(path, message, document.mark(path)) for path, message in table.findings()]

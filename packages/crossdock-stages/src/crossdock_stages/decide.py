@@ -6,10 +6,10 @@ follows, all events of a batch in one transaction.
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crossdock.bus import Outgoing
-from crossdock.canonical import Entity, EntityRef, Fulfillment
+from crossdock.canonical import Entity, EntityRef
 from crossdock.errors import ContractError, RejectedError
 from crossdock.events import EVENT_TYPES, Envelope, now_text
 from sqlalchemy.engine import Connection
@@ -26,6 +26,15 @@ from crossdock_stages.rules import Rules
 from crossdock_stages.topology import Topology
 
 
+@dataclass(frozen=True)
+class _News:
+    """One event, with everything it names under our own ids."""
+
+    item: Item
+    envelope: Envelope
+    data: Entity
+
+
 @dataclass
 class _Outcome:
     """What a batch has come to, to be written at once."""
@@ -37,6 +46,8 @@ class _Outcome:
     troubles: list[Trouble] = field(default_factory=list)
     exceptions: list[tuple[Item, RejectedError]] = field(default_factory=list)
     landings: list[str] = field(default_factory=list)
+    went: list[Item] = field(default_factory=list)
+    repeated: list[Item] = field(default_factory=list)
 
 
 class Decide:
@@ -54,79 +65,78 @@ class Decide:
         """Always."""
 
     async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
-        """See `Stage.process`."""
+        """See `Stage.process`.
+
+        Reading, judging and writing are one transaction: what was judged cannot be out of date
+        when it is written, however many runners share the work.
+        """
         parsed, faults = _parse(items)
-        aliases = [
-            (item.envelope.connection, "order", data.order.native_id)
-            for item, data in parsed
-            if isinstance(data, Fulfillment) and data.order.native_id
-        ]
+        out = await self.house.ledger.write(lambda tx: self._decide(tx, parsed, faults))
+        meters = self.house.meters
+        meters.add("decide.commands", len(out.sends))
+        meters.add("decide.repeated", len(out.repeated))
+        meters.add("decide.ignored", sum(one.outcome == "ignored" for one in out.seen))
+        return [send.message for send in out.sends]
 
-        def look(
-            tx: Connection,
-        ) -> tuple[dict[str, list[Waiter]], set[str], dict[str, Known], list[tuple[Item, Entity]]]:
-            queues = desk.queues(tx, self.name, [_queue_of(item) for item in items])
-            seen = traffic.already_seen(tx, [item.id for item in items])
-            found = things.aliases(tx, aliases)
-            resolved = [(item, _resolve(item, data, found)) for item, data in parsed]
-            wanted = {
+    def _decide(
+        self, tx: Connection, parsed: Sequence[tuple[Item, Entity]], faults: Sequence[Trouble]
+    ) -> _Outcome:
+        items = [item for item, _ in parsed]
+        stuck_keys = [trouble.entity_key for trouble in faults]
+        queues = desk.queues(tx, self.name, [*(_queue_of(item) for item in items), *stuck_keys])
+        seen = traffic.already_seen(tx, [item.id for item in items])
+        out = _Outcome(troubles=list(faults))
+        news = {one.item.id: one for one in _resolve(tx, parsed)}
+        known = things.known(
+            tx,
+            {
                 subject
-                for item, data in resolved
-                for subject in judgement.subjects(item.envelope, data)
-            }
-            return queues, seen, things.known(tx, wanted), resolved
-
-        queues, seen, known, resolved = await self.house.ledger.read(look)
-        datas = {item.id: data for item, data in resolved}
-        out = _Outcome(known={}, troubles=faults)
-        fresh, repeated = _unseen([item for item, _ in resolved], seen)
-        go, behind = in_line(fresh, queues, _queue_of)
+                for one in news.values()
+                for subject in judgement.subjects(one.envelope, one.data)
+            },
+            lock=True,
+        )
+        fresh, out.repeated = _unseen(items, seen)
+        out.went, behind = in_line(fresh, queues, _queue_of)
         out.troubles += [
             item.trouble(queue=_queue_of(item), behind=reason) for item, reason in behind
         ]
         held: set[str] = set()
-        for item in go:
+        for item in out.went:
             if _queue_of(item) in held:
                 reason = "waits behind earlier news of the same entity"
                 out.troubles.append(item.trouble(queue=_queue_of(item), behind=reason))
                 continue
+            one = news[item.id]
             try:
-                decision = judgement.judge(
-                    item.envelope, datas[item.id], {**known, **out.known}, self.rules
-                )
+                decision = judgement.judge(one.envelope, one.data, known, self.rules)
             except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
                 held.add(_queue_of(item))
                 out.troubles.append(item.trouble(queue=_queue_of(item), error=error))
                 continue
-            self._note(item, decision, out)
+            if decision.know is not None:
+                known[decision.know.id] = decision.know
+            self._note(one, decision, out)
+        self._write(tx, out, queues)
+        return out
+
+    def _write(self, tx: Connection, out: _Outcome, queues: dict[str, list[Waiter]]) -> None:
         now = time.time()
-        released = [item.id for item in go if item.retry] + [i.id for i in repeated if i.retry]
         stuck = {trouble.message.id for trouble in out.troubles}
-
-        def work(tx: Connection) -> None:
-            traffic.add_seen(tx, out.seen)
-            things.remember(tx, list(out.known.values()), now)
-            things.refer(tx, out.refs, now)
-            traffic.add_outgoing(tx, out.sends, now)
-            traffic.close_outgoing(
-                tx,
-                [i.id for i in [*go, *repeated] if not i.envelope.landing and i.id not in stuck],
-                "done",
-                now,
-            )
-            landing.settle(tx, out.landings, single=True)
-            ended = recovery.settle(tx, self.name, out.troubles, queues, now=now)
-            traffic.close_outgoing(tx, ended.desk, "exception", now)
-            traffic.close_outgoing(tx, ended.dead, "dead", now)
-            desk.open_exceptions(tx, [_on_desk(item, error) for item, error in out.exceptions], now)
-            desk.release(tx, self.name, [one for one in released if one not in stuck])
-
-        await self.house.ledger.write(work)
-        meters = self.house.meters
-        meters.add("decide.commands", len(out.sends))
-        meters.add("decide.repeated", len(repeated))
-        meters.add("decide.ignored", sum(one.outcome == "ignored" for one in out.seen))
-        return [send.message for send in out.sends]
+        done = [item for item in (*out.went, *out.repeated) if item.id not in stuck]
+        traffic.add_seen(tx, out.seen)
+        things.remember(tx, list(out.known.values()), now)
+        things.refer(tx, out.refs, now)
+        traffic.add_outgoing(tx, out.sends, now)
+        traffic.close_outgoing(
+            tx, [item.id for item in done if not item.envelope.landing], "done", now
+        )
+        landing.settle(tx, out.landings, single=True)
+        ended = recovery.settle(tx, self.name, out.troubles, queues, now=now)
+        traffic.close_outgoing(tx, ended.desk, "exception", now)
+        traffic.close_outgoing(tx, ended.dead, "dead", now)
+        desk.open_exceptions(tx, [_on_desk(item, error) for item, error in out.exceptions], now)
+        desk.release(tx, self.name, [item.id for item in done if item.retry])
 
     async def give_up(self, item: Item, error: Exception) -> None:
         """See `Stage.give_up`."""
@@ -138,8 +148,8 @@ class Decide:
 
         await self.house.ledger.write(work)
 
-    def _note(self, item: Item, decision: Decision, out: _Outcome) -> None:
-        envelope = item.envelope
+    def _note(self, one: _News, decision: Decision, out: _Outcome) -> None:
+        envelope = one.envelope
         out.seen.append(
             Seen(
                 event_id=envelope.id,
@@ -165,7 +175,7 @@ class Decide:
                     )
                 )
         if decision.exception is not None:
-            out.exceptions.append((item, decision.exception))
+            out.exceptions.append((one.item, decision.exception))
         out.sends += [self._send(envelope, wish) for wish in decision.wishes]
 
     def _send(self, cause: Envelope, wish: Wish) -> ToSend:
@@ -223,14 +233,41 @@ def _unseen(items: Sequence[Item], seen: set[str]) -> tuple[list[Item], list[Ite
     return fresh, repeated
 
 
-def _resolve(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]) -> Entity:
-    """Put our own order id where a source named the order by its own, once the pair is known."""
-    if isinstance(data, Fulfillment) and data.order.native_id:
-        ours = aliases.get((item.envelope.connection, "order", data.order.native_id))
-        if ours and ours != data.order.id:
-            order = EntityRef(id=ours, native_id=data.order.native_id)
-            return data.model_copy(update={"order": order})
-    return data
+_OTHERS = {"order": "order", "return_ref": "return"}
+"""Fields by which an entity names another one, and of which kind that is."""
+
+
+def _resolve(tx: Connection, parsed: Sequence[tuple[Item, Entity]]) -> list[_News]:
+    """Put our own ids where a source named a thing by its own, once the pair is known.
+
+    That a connection's own thing is another system's thing is known from having told it so.
+    """
+    names: set[tuple[str, str, str]] = set()
+    for item, data in parsed:
+        speaker = item.envelope.connection
+        for field_name, kind in _OTHERS.items():
+            ref = getattr(data, field_name, None)
+            if isinstance(ref, EntityRef) and ref.native_id:
+                names.add((speaker, kind, ref.native_id))
+        if item.envelope.kind == "product":
+            names.add((speaker, "product", item.envelope.native))
+    found = things.aliases(tx, names)
+    return [_resolved(item, data, found) for item, data in parsed]
+
+
+def _resolved(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]) -> _News:
+    envelope, updates = item.envelope, {}
+    for field_name, kind in _OTHERS.items():
+        ref = getattr(data, field_name, None)
+        if isinstance(ref, EntityRef) and ref.native_id:
+            ours = aliases.get((envelope.connection, kind, ref.native_id))
+            if ours and ours != ref.id:
+                updates[field_name] = EntityRef(id=ours, native_id=ref.native_id)
+    if envelope.kind == "product":
+        ours = aliases.get((envelope.connection, "product", envelope.native))
+        if ours and ours != envelope.subject:
+            envelope = replace(envelope, subject=ours)
+    return _News(item, envelope, data.model_copy(update=updates) if updates else data)
 
 
 def _queue_of(item: Item) -> str:

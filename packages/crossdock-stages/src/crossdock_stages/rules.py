@@ -1,53 +1,180 @@
-"""Who owns what, and who is told: the table of domains as a value.
+"""Who owns what, who is told, and how fast: the table of domains as a value.
 
 Every question decide asks is answered here, so that ownership can be read, checked and tested
 without a bus or a ledger.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 DOMAINS: Mapping[str, str] = {
-    "order": "orders",
-    "inventory": "inventory",
-    "fulfillment": "fulfillment",
     "product": "catalog",
+    "bundle": "catalog",
+    "category": "catalog",
+    "media": "catalog",
+    "stock_item": "catalog",
+    "inventory": "inventory",
+    "inventory_movement": "inventory",
+    "stock_count": "inventory",
+    "lot": "inventory",
+    "location": "inventory",
+    "transfer": "inventory",
+    "order": "orders",
+    "payment": "orders",
+    "payment_transaction": "orders",
+    "order_edit": "orders",
+    "cancellation": "orders",
+    "gift_card": "orders",
+    "dispute": "orders",
+    "fulfillment": "fulfillment",
+    "fulfillment_order": "fulfillment",
+    "package": "fulfillment",
+    "promise": "fulfillment",
+    "return": "returns",
+    "return_receipt": "returns",
+    "refund": "returns",
+    "exchange": "returns",
+    "price": "pricing",
+    "price_list": "pricing",
+    "promotion": "pricing",
     "customer": "customers",
+    "organization": "customers",
+    "settlement": "settlement",
+    "settlement_line": "settlement",
+    "payout": "settlement",
 }
 """Which domain governs which kind of entity."""
+
+BOOKED = frozenset({"orders", "returns", "settlement"})
+"""Domains whose facts come from several sources and are booked in one system."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """What differs for a part of a domain. A selector that is None fits everything.
+
+    `fields` are fields of the entity (catalog only): `owner` then owns these and no others.
+    What is None in the lower half stays as the domain has it.
+    """
+
+    location: str | None = None
+    channel: str | None = None
+    region: str | None = None
+    fields: tuple[str, ...] = ()
+
+    owner: str | None = None
+    execute: str | None = None
+    publish_to: tuple[str, ...] | None = None
+    latency_s: float | None = None
+    checks: tuple[str, ...] | None = None
+
+    def fits(self, location: str | None, channel: str | None, region: str | None) -> bool:
+        """Whether every selector that is set has this value."""
+        return (
+            self.location in (None, location)
+            and self.channel in (None, channel)
+            and self.region in (None, region)
+        )
+
+
+_SETTABLE = ("owner", "execute", "publish_to", "latency_s", "checks")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Domain:
     """One governed area.
 
-    `owner` is the system of record; `capture` lists the channels whose orders count; `execute` is
-    where they become work; `publish_to` lists who is told what the owner says.
+    `owner` is the system of record; `capture` lists the channels whose facts count instead (in
+    settlement they are called sources); `execute` is where these become work or are booked;
+    `publish_to` lists who is told what the owner says. `latency_s` is how soon they should know.
     """
 
     owner: str | None = None
     capture: tuple[str, ...] = ()
     execute: str | None = None
     publish_to: tuple[str, ...] = ()
+    latency_s: float | None = None
+    checks: tuple[str, ...] = ()
+    reconcile: str | None = None
+    """A cron expression in UTC."""
+    overrides: tuple[Override, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The connections whose word counts here."""
-        return self.capture or ((self.owner,) if self.owner else ())
+        """The connections whose word counts here, parts of the domain included."""
+        parts = [o.owner for o in self.overrides if o.owner]
+        whole = self.capture or ((self.owner,) if self.owner else ())
+        return tuple(dict.fromkeys((*whole, *parts)))
+
+    def part(
+        self, *, location: str | None = None, channel: str | None = None, region: str | None = None
+    ) -> "Domain":
+        """The domain as it holds for one place, channel and region; later overrides win."""
+        if not self.overrides:
+            return self
+        changes: dict[str, object] = {}
+        for override in self.overrides:
+            if not override.fields and override.fits(location, channel, region):
+                for name in _SETTABLE:
+                    value = getattr(override, name)
+                    if value is not None:
+                        changes[name] = value
+        return replace(self, **changes) if changes else self  # type: ignore[arg-type]
+
+    def field_owners(self) -> dict[str, str]:
+        """Fields of the entity that somebody else than `owner` owns, and who."""
+        return {name: o.owner for o in self.overrides if o.owner is not None for name in o.fields}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A location as the deployment names it: who ships from there, and for which region."""
+
+    name: str
+    region: str | None = None
+    ships_for: tuple[str, ...] = ()
+    """Regions it ships to; empty: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """The whole table, and what each connection can be asked to do."""
+    """The whole table, and what each connection can be asked to do.
+
+    `regions` maps a region to its countries (ISO 3166-1 alpha-2), `places` lists the locations in
+    the order in which they are tried.
+    """
 
     domains: Mapping[str, Domain]
     handles: Mapping[str, frozenset[str]] = field(default_factory=dict)
     production: bool = False
+    regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    places: tuple[Place, ...] = ()
 
     def domain(self, kind: str) -> Domain | None:
         """The domain that governs entities of this kind; None when the deployment has none."""
         return self.domains.get(DOMAINS.get(kind, ""))
 
-    def can(self, connection: str, command: str) -> bool:
+    def can(self, connection: str | None, command: str) -> bool:
         """Whether this connection's connector handles this command."""
-        return command in self.handles.get(connection, frozenset())
+        return connection is not None and command in self.handles.get(connection, frozenset())
+
+    def able(self, connections: Iterable[str], command: str) -> tuple[str, ...]:
+        """Those of these connections that handle this command."""
+        return tuple(name for name in connections if self.can(name, command))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The connections that sell."""
+        orders = self.domains.get("orders")
+        return orders.capture if orders else ()
+
+    def region_of(self, country: str | None) -> str | None:
+        """The first region that has this country."""
+        if country is None:
+            return None
+        return next((name for name, codes in self.regions.items() if country in codes), None)
+
+    def ships_from(self, region: str | None) -> tuple[str, ...]:
+        """The places that ship to this region, its own first, else in the order of the table."""
+        fit = [p for p in self.places if not p.ships_for or region in p.ships_for]
+        return tuple(p.name for p in sorted(fit, key=lambda p: p.region != region))

@@ -98,6 +98,8 @@ entities = Table(
     Column("digest", String(64), nullable=False, doc="of what matters to the targets"),
     Column("state", String(32), nullable=False, server_default=""),
     Column("label", _Words(255), nullable=False, server_default="", doc="what people call it"),
+    Column("facts", Text, nullable=False, server_default="", doc="what judgements need, JSON"),
+    Column("body", LargeBinary, nullable=False, doc="of the whole, where it is needed again"),
     Column("updated_at", Float, nullable=False),
     Index("ix_entities_label", "label"),
 )
@@ -238,4 +240,33 @@ claims = Table(
     Column("id", String(64), primary_key=True),
     Column("body", LargeBinary, nullable=False),
     Column("at", Float, nullable=False),
+)
+
+rate_budgets = Table(
+    "rate_budgets",
+    metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("bucket", String(64), primary_key=True),
+    Column("capacity", Float, doc="empty: no limit is known"),
+    Column("rate_per_s", Float, nullable=False),
+    Column("remaining", Float, nullable=False, doc="at `at`; below 0: promised already"),
+    Column("at", Float, nullable=False),
+    Column("resets_at", Float, nullable=False),
+    Column("window_s", Float, nullable=False),
+    Column("blocked_until", Float, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("grants", BigInteger, nullable=False, doc="how often permits were given out"),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False, doc="away, auth or limited"),
+    Column("opened", Integer, nullable=False, doc="times in a row; 0: closed"),
+    Column("until", Float, nullable=False),
+    Column("reason", _LongWords, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Column("probed_by", String(64), nullable=False, doc="the runner that tries, while half open"),
+    Column("probed_until", Float, nullable=False),
 )

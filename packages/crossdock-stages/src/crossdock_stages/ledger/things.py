@@ -1,7 +1,8 @@
 """What we know of each entity, and what every system calls it."""
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,7 +16,8 @@ class Known:
     """One entity as far as it was decided on.
 
     `revision` is the newest that was applied; `digest` stands for the content that the targets
-    were told; `state` is the process's own word (see `crossdock_stages.decide`).
+    were told; `state` is the process's own word (see `crossdock_stages.judgement`). `facts` is
+    what later judgements need, as JSON; `body` the whole entity, where it is needed again.
     """
 
     id: str
@@ -26,23 +28,28 @@ class Known:
     digest: str
     state: str = ""
     label: str = ""
+    facts: str = ""
+    body: bytes = b""
+
+    @property
+    def foreign_lines(self) -> frozenset[str]:
+        """Lines of an order that a marketplace ships."""
+        return frozenset(json.loads(self.facts).get("foreign", ())) if self.facts else frozenset()
 
 
-def known(tx: Connection, ids: Iterable[str]) -> dict[str, Known]:
-    """Those of these entities that were told of before."""
-    found = tx.execute(
-        sa.select(
-            entities.c.id,
-            entities.c.kind,
-            entities.c.connection,
-            entities.c.native_id,
-            entities.c.revision,
-            entities.c.digest,
-            entities.c.state,
-            entities.c.label,
-        ).where(entities.c.id.in_(list(ids)))
-    )
-    return {row.id: Known(**row._mapping) for row in found}
+_COLUMNS = tuple(entities.c[one.name] for one in fields(Known))
+_CHANGING = ("revision", "digest", "state", "label", "facts", "body", "updated_at")
+
+
+def known(tx: Connection, ids: Iterable[str], *, lock: bool = False) -> dict[str, Known]:
+    """Those of these entities that were told of before.
+
+    In a transaction that writes, they are this transaction's until it ends.
+    """
+    query = sa.select(*_COLUMNS).where(entities.c.id.in_(list(ids)))
+    if lock:
+        query = query.order_by(entities.c.id).with_for_update()  # SQLite has one writer anyway
+    return {row.id: Known(**row._mapping) for row in tx.execute(query)}
 
 
 def remember(tx: Connection, rows: Sequence[Known], now: float) -> None:
@@ -52,10 +59,7 @@ def remember(tx: Connection, rows: Sequence[Known], now: float) -> None:
         tx.execute(
             insert.on_conflict_do_update(
                 index_elements=["id"],
-                set_={
-                    name: insert.excluded[name]
-                    for name in ("revision", "digest", "state", "label", "updated_at")
-                },
+                set_={name: insert.excluded[name] for name in _CHANGING},
             ),
             [{**vars(row), "updated_at": now} for row in rows],
         )

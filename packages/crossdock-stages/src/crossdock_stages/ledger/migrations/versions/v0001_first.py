@@ -88,6 +88,8 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=32), server_default="", nullable=False),
         sa.Column("label", sa.String(length=255), server_default="", nullable=False),
+        sa.Column("facts", sa.Text(), server_default="", nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("updated_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entities")),
     )
@@ -206,4 +208,31 @@ def upgrade() -> None:
     )
     op.create_index("ix_waiting_due", "waiting", ["next_at"], unique=False)
     op.create_index("ix_waiting_key", "waiting", ["stage", "entity_key", "place"], unique=False)
+    op.create_table(
+        "breakers",
+        sa.Column("connection", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("opened", sa.Integer(), nullable=False),
+        sa.Column("until", sa.Float(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.Float(), nullable=False),
+        sa.Column("probed_by", sa.String(length=64), nullable=False),
+        sa.Column("probed_until", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_breakers")),
+    )
+    op.create_table(
+        "rate_budgets",
+        sa.Column("connection", sa.String(length=64), nullable=False),
+        sa.Column("bucket", sa.String(length=64), nullable=False),
+        sa.Column("capacity", sa.Float(), nullable=True),
+        sa.Column("rate_per_s", sa.Float(), nullable=False),
+        sa.Column("remaining", sa.Float(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("resets_at", sa.Float(), nullable=False),
+        sa.Column("window_s", sa.Float(), nullable=False),
+        sa.Column("blocked_until", sa.Float(), nullable=False),
+        sa.Column("refusals", sa.Integer(), nullable=False),
+        sa.Column("grants", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "bucket", name=op.f("pk_rate_budgets")),
+    )
     # ### end Alembic commands ###

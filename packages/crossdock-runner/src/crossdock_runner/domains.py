@@ -1,0 +1,180 @@
+"""`domains:` of deployment.yaml: as it is written, and the table that decide reads.
+
+What such a table may not say is in `governance`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from cronsim import CronSim, CronSimError
+from crossdock_stages.rules import Domain, Override, Place
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+Word = Annotated[str, StringConstraints(pattern=r"^\S(.{0,62}\S)?$")]
+CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+_SPAN = re.compile(r"^([1-9][0-9]{0,5})(s|m|h|d)$")
+_SIZES = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SPANS = {"hourly": 3600, "daily": 86_400}
+
+
+def seconds(text: str) -> float:
+    """`30s`, `5m`, `2h`, `1d`, `hourly`, `daily` in seconds. ValueError tells what is allowed."""
+    found = _SPAN.match(text)
+    if found:
+        return float(int(found[1]) * _SIZES[found[2]])
+    if text in _SPANS:
+        return float(_SPANS[text])
+    raise ValueError("a time is written like 30s, 5m, 2h, 1d, hourly or daily")
+
+
+def _span(text: str) -> str:
+    seconds(text)
+    return text
+
+
+def _cron(text: str) -> str:
+    try:
+        CronSim(text, datetime(2026, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise ValueError(
+            f'a schedule has five cron fields in UTC, like "*/30 * * * *": {error}'
+        ) from error
+    return text
+
+
+Span = Annotated[str, AfterValidator(_span)]
+Cron = Annotated[str, AfterValidator(_cron)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class LocationConfig(_Part):
+    """A place where goods lie."""
+
+    region: Name | None = None
+    """The region it is in; it is tried first for orders of that region."""
+    ships_for: tuple[Name, ...] = ()
+    """Regions it ships to; empty: all."""
+
+
+class OverrideConfig(_Part):
+    """What differs for a part of a domain. At least one selector, at least one difference."""
+
+    location: Word | None = None
+    """Only for this place."""
+    channel: Name | None = None
+    """Only for this selling connection."""
+    region: Name | None = None
+    """Only for orders that go to this region."""
+    fields: tuple[Name, ...] = ()
+    """Only for these fields of a product; needs `owner`."""
+    owner: Name | None = None
+    """Whose word is final here."""
+    execute: Name | None = None
+    """Where it becomes work here."""
+    publish_to: tuple[Name, ...] | None = None
+    """Who is told here."""
+    latency: Span | None = None
+    """How soon they should know."""
+
+
+class _DomainConfig(_Part):
+    latency: Span | None = None
+    """How soon others should know: `30s`, `5m`, `2h`, `hourly`, `daily`. An objective."""
+    reconcile: Cron | None = None
+    """When it is compared: five cron fields, in UTC."""
+    overrides: tuple[OverrideConfig, ...] = ()
+    """What differs for a field group, a location, a channel or a region; later ones win."""
+
+
+class OrdersConfig(_DomainConfig):
+    """The domain of orders."""
+
+    capture: tuple[Name, ...] = Field(min_length=1)
+    """The channels whose orders count."""
+    execute: Name
+    """Where they become work."""
+
+
+class ReturnsConfig(_DomainConfig):
+    """The domain of returns and refunds."""
+
+    capture: tuple[Name, ...] = Field(min_length=1)
+    """The channels whose returns and refunds count."""
+    execute: Name
+    """Where they are booked."""
+
+
+class SettlementConfig(_DomainConfig):
+    """The domain of marketplaces' statements."""
+
+    sources: tuple[Name, ...] = Field(min_length=1)
+    """Whose statements count."""
+    book: Name
+    """Where they are booked."""
+
+
+class OwnedConfig(_DomainConfig):
+    """Any other domain: one owner, and who is told."""
+
+    owner: Name
+    """The system of record: its word is final."""
+    publish_to: tuple[Name, ...] = ()
+    """Who is told what it says."""
+
+
+class DomainsConfig(_Part):
+    """Who owns what. A domain left out is not exchanged at all."""
+
+    orders: OrdersConfig | None = None
+    inventory: OwnedConfig | None = None
+    fulfillment: OwnedConfig | None = None
+    returns: ReturnsConfig | None = None
+    catalog: OwnedConfig | None = None
+    pricing: OwnedConfig | None = None
+    customers: OwnedConfig | None = None
+    settlement: SettlementConfig | None = None
+
+    def written(self) -> Iterator[tuple[str, Any]]:
+        """The domains that are there, by name."""
+        for name in type(self).model_fields:
+            part = getattr(self, name)
+            if part is not None:
+                yield name, part
+
+
+def governed(config: DomainsConfig) -> dict[str, Domain]:
+    """The table as decide reads it."""
+    return {name: _domain(part) for name, part in config.written()}
+
+
+def _domain(part: Any) -> Domain:
+    common = {
+        "latency_s": seconds(part.latency) if part.latency else None,
+        "reconcile": part.reconcile,
+        "overrides": tuple(_override(one) for one in part.overrides),
+    }
+    if isinstance(part, SettlementConfig):
+        return Domain(capture=part.sources, execute=part.book, **common)
+    if isinstance(part, OwnedConfig):
+        return Domain(owner=part.owner, publish_to=part.publish_to, **common)
+    return Domain(capture=part.capture, execute=part.execute, **common)
+
+
+def _override(one: OverrideConfig) -> Override:
+    values = one.model_dump(exclude={"latency"})
+    return Override(**values, latency_s=seconds(one.latency) if one.latency else None)
+
+
+def places(locations: Mapping[str, LocationConfig]) -> tuple[Place, ...]:
+    """The locations as decide reads them, in the order of the file."""
+    return tuple(
+        Place(name=name, region=one.region, ships_for=one.ships_for)
+        for name, one in locations.items()
+    )

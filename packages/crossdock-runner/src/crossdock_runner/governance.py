@@ -1,0 +1,261 @@
+"""Tables of domains that could not be kept, refused with the reason by `crossdock check`.
+
+Two owners for one thing, a target that cannot be asked, a source that cannot speak, news that
+would go in a circle.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from crossdock.canonical import ENTITIES
+from crossdock.connector import Connector
+
+from crossdock_runner.domains import DomainsConfig, LocationConfig, OverrideConfig, OwnedConfig
+
+_TOLD = {
+    "inventory": ("inventory.publish",),
+    "fulfillment": ("fulfillment.create",),
+    "catalog": ("product.publish",),
+    "pricing": ("price.publish",),
+    "customers": ("customer.publish",),
+}
+_WORK = {
+    "orders": ("order.create",),
+    "returns": ("return.create",),
+    "settlement": ("settlement.create",),
+}
+_EXECUTES = {"orders": "execute", "returns": "execute", "settlement": "book"}
+_SPEAKS = {"orders": "capture", "returns": "capture", "settlement": "sources"}
+_SELECTORS = ("location", "channel", "region", "fields")
+_COMPARES = {"orders": "order", "inventory": "inventory", "fulfillment": "fulfillment"}
+
+Path = tuple[str | int, ...]
+Finding = tuple[Path, str]
+
+
+class Table:
+    """One table under examination: `findings` are (path, what is wrong and why)."""
+
+    def __init__(
+        self,
+        config: DomainsConfig,
+        names: list[str],
+        connectors: Mapping[str, Connector],
+        regions: Mapping[str, tuple[str, ...]],
+        locations: Mapping[str, LocationConfig],
+    ) -> None:
+        self.config = config
+        self.names = names
+        self.connectors = connectors
+        self.regions = regions
+        self.locations = locations
+
+    def findings(self) -> list[Finding]:
+        """Everything that is wrong, in the order of the domains."""
+        found = list(self._places())
+        for domain, part in self.config.written():
+            path: Path = ("domains", domain)
+            if isinstance(part, OwnedConfig):
+                found += self._owned(domain, part, path)
+            else:
+                found += self._booked(domain, part, path)
+            found += self._overrides(domain, part, path)
+            if part.reconcile is not None:
+                found += self._comparable(domain, part, path)
+        return found
+
+    def _places(self) -> Iterator[Finding]:
+        for name, one in self.locations.items():
+            if one.region is not None:
+                yield from self._region(("locations", name, "region"), one.region)
+            for index, region in enumerate(one.ships_for):
+                yield from self._region(("locations", name, "ships_for", index), region)
+        seen: dict[str, str] = {}
+        for region, countries in self.regions.items():
+            for index, country in enumerate(countries):
+                if country in seen:
+                    yield (
+                        ("regions", region, index),
+                        f"{country} is in {seen[country]!r} already: a country has one region",
+                    )
+                seen.setdefault(country, region)
+
+    def _region(self, path: Path, region: str) -> Iterator[Finding]:
+        if region not in self.regions:
+            yield path, f"{region!r} is no region; {_allowed(region, list(self.regions))}"
+
+    def _owned(self, domain: str, part: OwnedConfig, path: Path) -> Iterator[Finding]:
+        yield from self._speaks((*path, "owner"), part.owner)
+        yield from self._targets((*path, "publish_to"), part.publish_to, part.owner, domain)
+
+    def _booked(self, domain: str, part: Any, path: Path) -> Iterator[Finding]:
+        speak, work = _SPEAKS[domain], _EXECUTES[domain]
+        sources, target = getattr(part, speak), getattr(part, work)
+        for index, name in enumerate(sources):
+            yield from self._speaks((*path, speak, index), name)
+            if name in sources[:index]:
+                yield (*path, speak, index), f"{name!r} stands here twice"
+        yield from self._can((*path, work), target, *_WORK[domain])
+        if target in sources:
+            yield (
+                (*path, work),
+                f"{target!r} captures {domain} too: they would go in a circle",
+            )
+        orders = self.config.orders
+        if domain == "returns" and orders is not None:
+            for index, name in enumerate(sources):
+                if name not in orders.capture:
+                    yield (
+                        (*path, speak, index),
+                        f"{name!r} captures no orders, so its returns would belong to none; "
+                        f"orders are captured by: {', '.join(orders.capture)}",
+                    )
+
+    def _targets(
+        self, path: Path, targets: tuple[str, ...], owner: str, domain: str
+    ) -> Iterator[Finding]:
+        for index, name in enumerate(targets):
+            if name == owner:
+                message = (
+                    f"{name!r} owns {domain}: it cannot be told what it says itself, "
+                    "or its news would go in a circle"
+                )
+                yield (*path, index), message
+            elif name in targets[:index]:
+                yield (*path, index), f"{name!r} stands here twice"
+            else:
+                yield from self._can((*path, index), name, *_TOLD.get(domain, ()))
+
+    def _overrides(self, domain: str, part: Any, path: Path) -> Iterator[Finding]:
+        claimed: dict[tuple[Any, ...], str] = {}
+        for index, one in enumerate(part.overrides):
+            at: Path = (*path, "overrides", index)
+            given = one.model_dump(exclude_unset=True)
+            differences = set(given) - set(_SELECTORS)
+            if not set(given) & set(_SELECTORS):
+                yield at, f"names no part; say which with one of: {', '.join(_SELECTORS)}"
+                continue
+            if not differences:
+                yield at, "changes nothing; leave it out, or say what differs"
+                continue
+            yield from self._selectors(domain, one, at)
+            yield from self._fitting(domain, part, one, at)
+            if one.owner is None:
+                continue
+            parts = one.fields or ("",)
+            for name in parts:
+                selector = (one.location, one.channel, one.region, name)
+                other = claimed.setdefault(selector, one.owner)
+                if other != one.owner:
+                    yield (
+                        (*at, "owner"),
+                        f"two owners for the same part of {domain}: {other!r} and {one.owner!r}; "
+                        "one thing has one owner",
+                    )
+
+    def _selectors(self, domain: str, one: OverrideConfig, at: Path) -> Iterator[Finding]:
+        if one.region is not None:
+            yield from self._region((*at, "region"), one.region)
+        if one.location is not None and self.locations and one.location not in self.locations:
+            known = _allowed(one.location, list(self.locations))
+            yield (*at, "location"), f"{one.location!r} is no location; {known}"
+        if one.channel is not None:
+            selling = self.config.orders.capture if self.config.orders else ()
+            if one.channel not in selling:
+                known = _allowed(one.channel, list(selling))
+                yield (*at, "channel"), f"{one.channel!r} is no selling channel; {known}"
+        if one.fields:
+            if domain != "catalog":
+                yield (*at, "fields"), f"{domain} has no field groups; only catalog has"
+            allowed = list(ENTITIES["product"].model_fields)
+            for index, name in enumerate(one.fields):
+                if name not in allowed or name in {"id", "refs", "raw_ref", "extensions"}:
+                    yield (
+                        (*at, "fields", index),
+                        f"a product has no field {name!r} of its own; " + (_allowed(name, allowed)),
+                    )
+            if one.owner is None:
+                yield (*at, "fields"), "a field group needs its `owner`"
+            if set(one.model_dump(exclude_unset=True)) - {"fields", "owner"}:
+                yield at, "a field group has an owner and nothing else"
+
+    def _fitting(self, domain: str, part: Any, one: OverrideConfig, at: Path) -> Iterator[Finding]:
+        owned = isinstance(part, OwnedConfig)
+        fits: dict[str, bool] = {
+            "owner": owned,
+            "publish_to": owned,
+            "execute": not owned,
+        }
+        for key, good in fits.items():
+            if getattr(one, key) is not None and not good:
+                yield (*at, key), f"{domain} has no `{key}`"
+        if owned and one.owner is not None:
+            yield from self._speaks((*at, "owner"), one.owner)
+        if owned and one.publish_to is not None:
+            owner = one.owner or part.owner
+            yield from self._targets((*at, "publish_to"), one.publish_to, owner, domain)
+        if not owned and one.execute is not None:
+            sources = getattr(part, _SPEAKS[domain])
+            yield from self._can((*at, "execute"), one.execute, *_WORK[domain])
+            if one.execute in sources:
+                message = f"{one.execute!r} captures {domain} too: they would go in a circle"
+                yield (*at, "execute"), message
+
+    def _comparable(self, domain: str, part: Any, path: Path) -> Iterator[Finding]:
+        """A schedule needs somebody who can be asked what he holds."""
+        if domain not in _COMPARES:
+            yield (
+                (*path, "reconcile"),
+                f"{domain} cannot be compared yet; these can: {', '.join(_COMPARES)}",
+            )
+            return
+        if isinstance(part, OwnedConfig):
+            names = (part.owner, *part.publish_to)
+        else:
+            names = (*getattr(part, _SPEAKS[domain]), getattr(part, _EXECUTES[domain]))
+        there = [self.connectors[name] for name in names if name in self.connectors]
+        if there and not any("Snapshots" in one.ports for one in there):
+            yield (
+                (*path, "reconcile"),
+                f"nobody in {domain} can say what it holds (port Snapshots): "
+                f"{', '.join(dict.fromkeys(names))}; leave `reconcile` out",
+            )
+
+    def _known(self, path: Path, name: str) -> Finding | None:
+        if name in self.names:
+            return None
+        return path, f"{name!r} is no connection; {_allowed(name, self.names)}"
+
+    def _speaks(self, path: Path, name: str) -> Iterator[Finding]:
+        unknown = self._known(path, name)
+        if unknown:
+            yield unknown
+            return
+        connector = self.connectors.get(name)
+        if connector is not None and not connector.ports & {"Webhooks", "Polls"}:
+            yield (
+                path,
+                f"{name!r} ({connector.name}) has neither webhooks nor polling: "
+                "it cannot be a source",
+            )
+
+    def _can(self, path: Path, name: str, *commands: str) -> Iterator[Finding]:
+        unknown = self._known(path, name)
+        if unknown:
+            yield unknown
+            return
+        connector = self.connectors.get(name)
+        if connector is None:
+            return
+        for command in commands:
+            if command not in connector.handles:
+                can = ", ".join(sorted(connector.handles)) or "nothing"
+                message = f"{name!r} ({connector.name}) cannot carry out {command}; it can: {can}"
+                yield path, message
+
+
+def _allowed(given: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"allowed: {', '.join(sorted(names)) or 'none is defined'}{hint}"

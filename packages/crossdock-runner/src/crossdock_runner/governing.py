@@ -1,0 +1,77 @@
+"""`crossdock domains`: the table of a deployment as it is governed, and how its objectives do."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from crossdock.errors import ConfigError
+from crossdock_stages.ledger import open_ledger
+from crossdock_stages.ledger.objectives import Measured, by_name, measure
+from crossdock_stages.rules import Domain
+
+from crossdock_runner import deployment as deployments
+from crossdock_runner.deployment import Deployment
+from crossdock_runner.output import print_json, say
+
+DAY_S = 86_400.0
+
+
+def show_domains(file: Path, *, as_json: bool) -> int:
+    """Exit code 0. Objectives are measured over the last day, where something ran already."""
+    deployment = deployments.load(file)
+    measured = by_name(asyncio.run(_measured(deployment)))
+    table = deployment.rules.domains
+    if as_json:
+        print_json({"domains": [_plain(name, table[name], measured.get(name)) for name in table]})
+        return 0
+    for name, domain in table.items():
+        say(name)
+        for label, value in _lines(domain):
+            say(f"  {label:<11} {value}")
+        found = measured.get(name)
+        if found is not None:
+            say(f"  {'measured':<11} {_words(found)}")
+    return 0
+
+
+async def _measured(deployment: Deployment) -> list[Measured]:
+    since = time.time() - DAY_S
+    try:
+        async with open_ledger(deployment.ledger_url, create=False) as ledger:
+            return await ledger.read(lambda tx: measure(tx, deployment.rules, since=since))
+    except ConfigError:  # nothing ran here yet
+        return []
+
+
+def _lines(domain: Domain) -> list[tuple[str, str]]:
+    rows = [
+        ("owner", domain.owner or ""),
+        ("captured by", ", ".join(domain.capture)),
+        ("booked in", domain.execute or ""),
+        ("told to", ", ".join(domain.publish_to)),
+        ("within", f"{domain.latency_s:g} s" if domain.latency_s else ""),
+        ("checks", ", ".join(domain.checks)),
+        ("compared", domain.reconcile or ""),
+    ]
+    for one in domain.overrides:
+        given = {key: value for key, value in vars(one).items() if value not in (None, ())}
+        rows.append(("except", ", ".join(f"{key} {_word(value)}" for key, value in given.items())))
+    return [(label, value) for label, value in rows if value]
+
+
+def _word(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _words(found: Measured) -> str:
+    within = "" if found.within is None else f", {found.within:.1%} within the objective"
+    return (
+        f"half in {found.p50_s:.2f} s, 95 % in {found.p95_s:.2f} s{within} "
+        f"({found.count} in the last day)"
+    )
+
+
+def _plain(name: str, domain: Domain, found: Measured | None) -> dict[str, Any]:
+    plain = {**vars(domain), "overrides": [vars(one) for one in domain.overrides]}
+    return {"domain": name, **plain, "measured": vars(found) if found else None}

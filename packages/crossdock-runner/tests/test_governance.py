@@ -1,0 +1,235 @@
+"""Tables of domains that could not be kept are refused, each with its reason."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from crossdock.connector import Config, Connector, Context, Register
+from crossdock_runner import deployment, governance
+from crossdock_runner.domains import DomainsConfig, LocationConfig, seconds
+
+EVERYTHING = (
+    "order.create",
+    "return.create",
+    "settlement.create",
+    "inventory.publish",
+    "fulfillment.create",
+    "product.publish",
+    "price.publish",
+    "customer.publish",
+)
+
+
+class Whole:
+    def poll(self, cursor: str | None) -> Iterator[Any]:
+        yield
+
+    def snapshot(self, window: Any) -> Iterator[Any]:
+        yield
+
+
+class Mute:
+    async def apply(self, command: Any) -> Any: ...
+    async def find(self, command: Any) -> Any: ...
+
+
+@asynccontextmanager
+async def open_whole(config: Config, context: Context) -> AsyncIterator[Whole]:
+    yield Whole()
+
+
+@asynccontextmanager
+async def open_mute(config: Config, context: Context) -> AsyncIterator[Mute]:
+    yield Mute()
+
+
+def connectors() -> dict[str, Connector]:
+    register = Register()
+
+    def translate(raw: Any) -> Iterator[Any]:
+        yield
+
+    register("whole", config=Config, open=open_whole, translate=translate, handles=EVERYTHING)
+    register("mute", config=Config, open=open_mute, translate=translate)
+    made = register.connectors
+    return dict.fromkeys(("erp", "web", "amazon", "dc1", "dc2", "pim"), made["whole"]) | {
+        "mute": made["mute"]
+    }
+
+
+def findings(text: str) -> dict[str, str]:
+    given = yaml.safe_load(text)
+    there = connectors()
+    table = governance.Table(
+        DomainsConfig.model_validate(given),
+        list(there),
+        there,
+        {"eu": ("DE", "FR"), "us": ("US",)},
+        {"DC1": LocationConfig(region="eu"), "DC2": LocationConfig(region="us")},
+    )
+    return {".".join(map(str, path)): message for path, message in table.findings()}
+
+
+ORDERS = "orders: {capture: [web, amazon], execute: erp}\n"
+
+GOOD = (
+    ORDERS
+    + """
+inventory: {owner: dc1, publish_to: [erp, web, amazon], latency: 30s, reconcile: "*/30 * * * *",
+            overrides: [{location: DC2, owner: dc2}, {channel: amazon, latency: 5m}]}
+fulfillment: {owner: dc1, publish_to: [erp, web, amazon], overrides: [{region: us, owner: dc2}]}
+returns: {capture: [web], execute: erp}
+catalog: {owner: erp, publish_to: [web], overrides: [{fields: [description, media], owner: pim}]}
+pricing: {owner: erp, publish_to: [web]}
+customers: {owner: erp, publish_to: [web]}
+settlement: {sources: [amazon], book: erp}
+"""
+)
+
+
+def test_a_table_that_can_be_kept() -> None:
+    assert findings(GOOD) == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "at", "why"),
+    [
+        ("pricing: {owner: mute}", "owner", "neither webhooks nor polling"),
+        ("pricing: {owner: erp, publish_to: [mute]}", "publish_to.0", "cannot carry out price"),
+        ("pricing: {owner: erp, publish_to: [web, web]}", "publish_to.1", "twice"),
+        ("pricing: {owner: erp, publish_to: [erp]}", "publish_to.0", "in a circle"),
+        ("returns: {capture: [web], execute: web}", "execute", "in a circle"),
+        (ORDERS + "returns: {capture: [dc1], execute: erp}", "capture.0", "captures no orders"),
+        ("returns: {capture: [web], execute: mute}", "execute", "cannot carry out return.create"),
+        ("settlement: {sources: [amazon], book: amazon}", "book", "in a circle"),
+        ("settlement: {sources: [amazon], book: er}", "book", "did you mean 'erp'?"),
+        ('pricing: {owner: erp, reconcile: "0 3 * * *"}', "reconcile", "cannot be compared yet"),
+        ('inventory: {owner: mute, reconcile: "0 3 * * *"}', "reconcile", "port Snapshots"),
+        ("inventory: {owner: dc1, overrides: [{owner: dc2}]}", "overrides.0", "names no part"),
+        (
+            "inventory: {owner: dc1, overrides: [{location: DC2}]}",
+            "overrides.0",
+            "changes nothing",
+        ),
+        (
+            "inventory: {owner: dc1, overrides: "
+            "[{location: DC2, owner: dc2}, {location: DC2, owner: erp}]}",
+            "overrides.1.owner",
+            "two owners for the same part of inventory: 'dc2' and 'erp'",
+        ),
+        (
+            "catalog: {owner: erp, overrides: "
+            "[{fields: [brand, media], owner: pim}, {fields: [media], owner: dc1}]}",
+            "overrides.1.owner",
+            "two owners",
+        ),
+        (
+            "inventory: {owner: dc1, overrides: [{location: DC9, owner: dc2}]}",
+            "overrides.0.location",
+            "allowed: DC1, DC2",
+        ),
+        (
+            "inventory: {owner: dc1, overrides: [{region: mars, owner: dc2}]}",
+            "overrides.0.region",
+            "no region",
+        ),
+        (
+            ORDERS + "inventory: {owner: dc1, overrides: [{channel: dc2, latency: 5s}]}",
+            "overrides.0.channel",
+            "no selling channel",
+        ),
+        (
+            "inventory: {owner: dc1, overrides: [{location: DC2, execute: erp}]}",
+            "overrides.0.execute",
+            "has no `execute`",
+        ),
+        (
+            "inventory: {owner: dc1, overrides: [{fields: [sku], owner: pim}]}",
+            "overrides.0.fields",
+            "only catalog",
+        ),
+        (
+            "catalog: {owner: erp, overrides: [{fields: [descripton], owner: pim}]}",
+            "overrides.0.fields.0",
+            "did you mean 'description'?",
+        ),
+        (
+            "catalog: {owner: erp, overrides: [{fields: [media], latency: 5s}]}",
+            "overrides.0.fields",
+            "needs its `owner`",
+        ),
+        (
+            "orders: {capture: [web], execute: erp, overrides: [{region: us, execute: web}]}",
+            "overrides.0.execute",
+            "in a circle",
+        ),
+        (
+            "inventory: {owner: dc1, overrides: [{location: DC2, owner: dc2, publish_to: [dc2]}]}",
+            "overrides.0.publish_to.0",
+            "in a circle",
+        ),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_with_the_reason(table: str, at: str, why: str) -> None:
+    found = findings(table)
+    domain = list(yaml.safe_load(table))[-1]
+    assert why in found.get(f"domains.{domain}.{at}", ""), found
+
+
+def test_a_country_has_one_region_and_a_place_a_known_one() -> None:
+    table = governance.Table(
+        DomainsConfig(),
+        [],
+        {},
+        {"eu": ("DE",), "dach": ("DE", "CH")},
+        {"DC1": LocationConfig(region="ue", ships_for=("us",))},
+    )
+    found = {".".join(map(str, path)): message for path, message in table.findings()}
+    assert "'eu' already" in found["regions.dach.0"]
+    assert "allowed: dach, eu" in found["locations.DC1.region"]
+    assert "no region" in found["locations.DC1.ships_for.0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("30s", 30), ("5m", 300), ("2h", 7200), ("1d", 86_400), ("hourly", 3600), ("daily", 86_400)],
+)
+def test_spans(text: str, value: float) -> None:
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "says"),
+    [
+        ("latency: 30", "latency", "string"),
+        ("latency: soon", "latency", "30s, 5m"),
+        ("latency: 0s", "latency", "30s, 5m"),
+        ('reconcile: "* * *"', "reconcile", "five cron fields"),
+        ('reconcile: "61 * * * *"', "reconcile", "five cron fields"),
+        ("overrides: [{locaton: DC2, owner: web}]", "overrides[0].locaton", "'location'"),
+        ("owner: [web, erp]", "owner", "string"),
+    ],
+)
+def test_what_cannot_be_read_names_its_place(
+    write: Callable[[str], Path], line: str, key: str, says: str
+) -> None:
+    owner = "" if line.startswith("owner") else "owner: web, "
+    path = write(
+        "crossdock: 1\nconnections:\n  web: {connector: acme-shop, secret: abcd}\n"
+        f"  erp: {{connector: acme-erp}}\ndomains:\n  inventory: {{{owner}{line}}}\n"
+    )
+    with pytest.raises(deployment.DeploymentError) as caught:
+        deployment.load(path)
+    found = {fault.key: fault.message for fault in caught.value.faults}
+    assert says in found[f"domains.inventory.{key}"], found
+
+
+def test_the_table_is_shown(run: Callable[..., Any], good: Path) -> None:
+    told = run("domains", str(good))
+    assert told.returncode == 0, told.stderr
+    assert "orders" in told.stdout
+    assert "captured by web" in told.stdout
+    assert '"measured": null' in run("domains", str(good), "--json").stdout

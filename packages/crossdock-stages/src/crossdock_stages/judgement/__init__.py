@@ -1,0 +1,118 @@
+"""What follows from one event: a pure function of the event, what is known, and the rules.
+
+fact + known + rules → Decision: applied or ignored with a reason, new knowledge, commands
+"""
+
+from collections.abc import Callable
+
+from crossdock.canonical import (
+    Entity,
+    EntityRef,
+    Fulfillment,
+    InventoryLevel,
+    Order,
+    Payment,
+    Refund,
+    Return,
+    ReturnReceipt,
+    Settlement,
+)
+from crossdock.events import Envelope
+
+from crossdock_stages.judgement import booking, fulfillments, orders, publishing
+from crossdock_stages.judgement.basis import (
+    CANCELLED,
+    NOT_TAKEN,
+    REQUESTED,
+    SUBMITTED,
+    UNCHANGED,
+    Case,
+    Decision,
+    Knowledge,
+    Wish,
+    evidence,
+)
+from crossdock_stages.judgement.orders import order_digest
+from crossdock_stages.rules import DOMAINS, Domain, Rules
+
+__all__ = [
+    "CANCELLED",
+    "NOT_TAKEN",
+    "REQUESTED",
+    "SUBMITTED",
+    "UNCHANGED",
+    "Decision",
+    "Knowledge",
+    "Wish",
+    "judge",
+    "order_digest",
+    "subjects",
+]
+
+_BY_ENTITY: dict[type[Entity], Callable[[Case, Entity], Decision]] = {
+    Order: orders.judge,  # type: ignore[dict-item]
+    Fulfillment: fulfillments.judge,  # type: ignore[dict-item]
+    InventoryLevel: publishing.inventory,  # type: ignore[dict-item]
+    Return: booking.returned,  # type: ignore[dict-item]
+    ReturnReceipt: booking.receipt,  # type: ignore[dict-item]
+    Refund: booking.refund,  # type: ignore[dict-item]
+    Payment: booking.payment,  # type: ignore[dict-item]
+    Settlement: booking.settlement,  # type: ignore[dict-item]
+}
+
+
+def subjects(envelope: Envelope, data: Entity) -> tuple[str, ...]:
+    """The entities whose knowledge a judgement on this event needs."""
+    ids = [envelope.subject]
+    for name in ("order", "return_ref"):
+        ref = getattr(data, name, None)
+        if isinstance(ref, EntityRef) and ref.id:
+            ids.append(ref.id)
+    return tuple(ids)
+
+
+def judge(envelope: Envelope, data: Entity, known: Knowledge, rules: Rules) -> Decision:
+    """The decision on one event.
+
+    UnavailableError: what it names is not known yet; the event must wait.
+    """
+    if envelope.name == "order.submitted":
+        return orders.submitted(envelope, known)
+    domain = rules.domain(envelope.kind)
+    if domain is None:
+        name = DOMAINS.get(envelope.kind, envelope.kind)
+        return evidence(f"no domain {name} in this deployment")
+    domain = domain.part(location=getattr(data, "location", None), channel=envelope.connection)
+    case = Case(envelope=envelope, known=known, rules=rules, domain=domain)
+    if not _counts(case, data, domain, rules):
+        owners = _owners(envelope.kind, domain, rules)
+        return evidence(
+            f"evidence only: {envelope.connection} does not own "
+            f"{DOMAINS[envelope.kind]}, {' and '.join(owners) or 'nobody'} does"
+        )
+    before = case.before
+    # clocks of two systems are never compared: only its origin's news has a place in its sequence
+    comparable = before is not None and before.connection == envelope.connection
+    if before is not None and comparable and envelope.revision < before.revision:
+        return evidence(f"late news: revision {envelope.revision} is older than {before.revision}")
+    return _BY_ENTITY.get(type(data), publishing.anything)(case, data)
+
+
+def _owners(kind: str, domain: Domain, rules: Rules) -> tuple[str, ...]:
+    """Whose word counts on this kind, in this part of the domain."""
+    owners = domain.capture or ((domain.owner,) if domain.owner else ())
+    if kind == "return_receipt":  # the channel's word until the goods are there, then the house's
+        houses = rules.domains.get("fulfillment")
+        owners += houses.sources if houses else ()
+        owners += (domain.execute,) if domain.execute else ()
+    if kind == "product":
+        owners += tuple(domain.field_owners().values())
+    return tuple(dict.fromkeys(owners))
+
+
+def _counts(case: Case, data: Entity, domain: Domain, rules: Rules) -> bool:
+    """Whether the connection that spoke may say this."""
+    speaker = case.envelope.connection
+    if speaker in _owners(case.envelope.kind, domain, rules):
+        return True
+    return isinstance(data, Fulfillment) and fulfillments.by_marketplace(case, data)

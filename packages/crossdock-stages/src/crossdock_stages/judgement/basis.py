@@ -1,0 +1,130 @@
+"""What every judgement is given and what it answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from crossdock import jsontext
+from crossdock.canonical import Entity
+from crossdock.errors import RejectedError
+from crossdock.events import Envelope
+from crossdock.identity import command_id, fingerprint
+
+from crossdock_stages.ledger.things import Known
+from crossdock_stages.rules import Domain, Rules
+
+REQUESTED, SUBMITTED, CANCELLED, NOT_TAKEN = "requested", "submitted", "cancelled", "not_taken"
+UNCHANGED = "nothing that matters to others changed"
+
+Knowledge = Mapping[str, Known]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A command to be sent: to whom, what, about which entity, in which sequence."""
+
+    target: str
+    type: str
+    id: str
+    data: Entity
+    entity_id: str
+    key: str
+    refs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What follows."""
+
+    applied: bool
+    reason: str = ""
+    know: Known | None = None
+    wishes: tuple[Wish, ...] = ()
+    exception: RejectedError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One event with all that a judgement on it may look at."""
+
+    envelope: Envelope
+    known: Knowledge
+    rules: Rules
+    domain: Domain
+
+    @property
+    def before(self) -> Known | None:
+        """What was known of the event's own entity."""
+        return self.known.get(self.envelope.subject)
+
+    def learnt(self, digest: str, *, state: str = "", label: str = "") -> Known:
+        """The event's entity as it is known from now on."""
+        envelope = self.envelope
+        return Known(
+            id=envelope.subject,
+            kind=envelope.kind,
+            connection=envelope.connection,
+            native_id=envelope.native,
+            revision=envelope.revision,
+            digest=digest,
+            state=state,
+            label=label[:255],
+        )
+
+    def wish(
+        self,
+        target: str,
+        verb: str,
+        data: Entity,
+        *,
+        key: str = "",
+        queue: str = "",
+        refs: tuple[str | None, ...] = (),
+    ) -> Wish:
+        """Ask `target` for `verb` on the event's entity.
+
+        `key` tells one such wish from the next, `queue` is the entity behind whose commands it
+        stands, `refs` are further canonical ids whose names at the target it needs.
+        """
+        subject = self.envelope.subject
+        wanted = (subject, *(ref for ref in refs if ref))
+        return Wish(
+            target=target,
+            type=verb,
+            id=command_id(target, verb, f"{subject}:{key}" if key else subject),
+            data=data,
+            entity_id=subject,
+            key=queue or subject,
+            refs=tuple(dict.fromkeys(wanted)),
+        )
+
+
+def recorded(reason: str, know: Known | None = None) -> Decision:
+    """Applied, and nothing follows."""
+    return Decision(applied=True, reason=reason, know=know)
+
+
+def evidence(reason: str) -> Decision:
+    """Kept, and not applied."""
+    return Decision(applied=False, reason=reason)
+
+
+def unsupported(reason: str, know: Known, message: str, code: str) -> Decision:
+    """Applied here, but nobody can be asked for what follows: a person must do it."""
+    return Decision(
+        applied=True, reason=reason, know=know, exception=RejectedError(message, reason=code)
+    )
+
+
+def mark_of(matter: object) -> str:
+    """Stands for this content."""
+    return fingerprint(jsontext.canonical(matter))
+
+
+def content_mark(data: Entity) -> str:
+    """Stands for the whole entity but for when it was last touched."""
+    return fingerprint(data.model_copy(update={"updated_at": None}).dump())
+
+
+def again(known: Known, state: str) -> Known:
+    """The same knowledge in another state."""
+    return replace(known, state=state)

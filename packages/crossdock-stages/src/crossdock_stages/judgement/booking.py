@@ -1,0 +1,177 @@
+"""What is captured in one system and booked in another: returns, refunds, payments, statements."""
+
+from typing import Any
+
+from crossdock.canonical import Payment, Refund, Return, ReturnReceipt, Settlement
+from crossdock.canonical.returns import return_status
+from crossdock.errors import UnavailableError
+
+from crossdock_stages.judgement.basis import (
+    CANCELLED,
+    NOT_TAKEN,
+    UNCHANGED,
+    Case,
+    Decision,
+    again,
+    content_mark,
+    mark_of,
+    recorded,
+    unsupported,
+)
+from crossdock_stages.ledger.things import Known
+
+BOOKED = "booked"
+
+
+def returned(case: Case, data: Return) -> Decision:
+    """A return: booked once it is agreed, called off when it is."""
+    order = _order(case, data)
+    status = return_status(data)
+    # what arrives is told by receipts; the agreement itself is what must be known
+    mark = mark_of(
+        {
+            "lines": [
+                line.model_dump(
+                    mode="json", include={"line_id", "sku", "requested", "authorised", "declined"}
+                )
+                for line in data.lines
+            ],
+            "off": status in {"cancelled", "declined"},
+        }
+    )
+    before = case.before
+    know = case.learnt(mark, state=before.state if before else "", label=data.number)
+    booked = before is not None and before.state == BOOKED
+    if status in {"cancelled", "declined"}:
+        if not booked:
+            return recorded(f"{status}; nothing was booked", again(know, NOT_TAKEN))
+        return _ask(case, data, "return.cancel", again(know, CANCELLED), order)
+    if status == "requested":
+        return recorded("asked for; it is booked when it is agreed", know)
+    if data.keep_goods:
+        return recorded("the customer keeps the goods; nothing comes back", again(know, NOT_TAKEN))
+    if booked and before is not None:
+        if before.digest == mark:
+            return recorded(UNCHANGED, know)
+        return _changed(case, know, f"return {data.number}")
+    return _ask(case, data, "return.create", again(know, BOOKED), order)
+
+
+def receipt(case: Case, data: ReturnReceipt) -> Decision:
+    """Returned goods that were taken in."""
+    return _once(case, data, "return_receipt", _order(case, data), f"receipt at {data.location}")
+
+
+def refund(case: Case, data: Refund) -> Decision:
+    """Money given back: booked when it has succeeded, for a pending one is only a promise."""
+    order = _order(case, data)
+    number = f"refund {case.envelope.native} of {data.amount.amount} {data.amount.currency}"
+    know = case.learnt(content_mark(data), label=case.envelope.native)
+    before = case.before
+    booked = before is not None and before.state == BOOKED
+    if data.state == "pending" and not booked:
+        return recorded("pending: a promise, not to be booked", know)
+    if data.state != "succeeded":
+        if not booked:
+            return unsupported(
+                "it failed; nothing was booked",
+                again(know, NOT_TAKEN),
+                f"{number} failed at {case.envelope.connection}: {data.failure or 'no reason told'}"
+                "; the customer has not got the money",
+                "refund_failed",
+            )
+        return unsupported(
+            f"{data.state} after it was booked",
+            again(know, BOOKED),
+            f"{number} is {data.state} at {case.envelope.connection} after "
+            f"{case.domain.execute} booked it",
+            "refund_changed",
+        )
+    return _once(case, data, "refund", order, number)
+
+
+def payment(case: Case, data: Payment) -> Decision:
+    """Money taken: told to the executing system where that books payments."""
+    order = _order(case, data)
+    know = case.learnt(content_mark(data), label=data.label or "")
+    if data.captured is None or data.captured.amount == 0:
+        return recorded("nothing is captured yet", know)
+    target = case.domain.execute
+    if not case.rules.can(target, "payment.create"):
+        return recorded(f"recorded; {target} takes payments with the order", know)
+    return _once(case, data, "payment", order, f"payment {case.envelope.native}")
+
+
+def settlement(case: Case, data: Settlement) -> Decision:
+    """A statement: booked once it is closed."""
+    know = case.learnt(content_mark(data), label=data.number)
+    if data.closed_at is None and case.envelope.name != "settlement.closed":
+        return recorded("still open; it is booked when it is closed", know)
+    return _once(case, data, "settlement", None, f"settlement {data.number}")
+
+
+def _once(case: Case, data: Any, kind: str, order: Known | None, what: str) -> Decision:
+    """Book it; a later change of what is booked is a person's work."""
+    before = case.before
+    know = case.learnt(content_mark(data), state=BOOKED, label=before.label if before else "")
+    if before is not None and before.state == BOOKED:
+        if before.digest == know.digest:
+            return recorded(UNCHANGED, know)
+        return _changed(case, know, what)
+    return _ask(case, data, f"{kind}.create", know, order)
+
+
+def _ask(case: Case, data: Any, verb: str, know: Known, order: Known | None) -> Decision:
+    speaker, target = case.envelope.connection, case.domain.execute
+    origin = order.connection if order else None
+    wanted = [target]
+    if verb.startswith("return_receipt."):
+        wanted.append(origin)  # the channel refunds when the goods are there
+    targets = [name for name in wanted if name and name != speaker]
+    able = case.rules.able(dict.fromkeys(targets), verb)
+    if not able:
+        if not targets:
+            return recorded("recorded; nobody else books it", know)
+        return unsupported(
+            f"{' and '.join(targets)} cannot carry out {verb}",
+            know,
+            f"{case.envelope.kind} {know.label or case.envelope.native} from {speaker} must be "
+            f"booked by hand: the connector of {' and '.join(targets)} cannot carry out {verb}",
+            "unsupported",
+        )
+    refs = tuple(
+        ref.id for name in ("order", "return_ref") if (ref := getattr(data, name, None)) is not None
+    )
+    return Decision(
+        applied=True,
+        reason=f"{verb} asked of {', '.join(able)}",
+        know=know,
+        wishes=tuple(
+            case.wish(name, verb, data, queue=order.id if order else "", refs=refs) for name in able
+        ),
+    )
+
+
+def _changed(case: Case, know: Known, what: str) -> Decision:
+    return unsupported(
+        "changed after it was booked",
+        know,
+        f"{what} was changed at {case.envelope.connection} after {case.domain.execute} had "
+        "booked it: carry the change over by hand",
+        f"{case.envelope.kind}_changed",
+    )
+
+
+def _order(case: Case, data: Any) -> Known | None:
+    """The order it belongs to. UnavailableError: it is not known yet."""
+    ref = data.order
+    if ref is None or not ref.id:
+        return None
+    order = case.known.get(ref.id)
+    if order is None:
+        raise UnavailableError(
+            f"{case.envelope.kind} {case.envelope.native} names order {ref.id} "
+            f"({ref.native_id or 'no native id'}), which is not known yet",
+            outcome="not_sent",
+        )
+    return order

@@ -1,0 +1,125 @@
+"""Shipments: told to where the order came from, and booked where it is executed."""
+
+from crossdock.canonical import Fulfillment
+from crossdock.errors import RejectedError, UnavailableError
+from crossdock.identity import entity_id
+
+from crossdock_stages.judgement.basis import (
+    NOT_TAKEN,
+    UNCHANGED,
+    Case,
+    Decision,
+    again,
+    evidence,
+    mark_of,
+    recorded,
+)
+from crossdock_stages.ledger.things import Known
+
+TOLD = "told"
+
+
+def judge(case: Case, data: Fulfillment) -> Decision:
+    """A shipment as the house that ships states it now.
+
+    UnavailableError: it names an order of ours that is not known yet.
+    """
+    envelope = case.envelope
+    order = order_of(case, data)
+    if order is None:
+        return evidence("belongs to an order that was not captured here")
+    before = case.before
+    mark = mark_of(
+        {
+            "lines": [line.model_dump(mode="json") for line in data.lines],
+            "tracking": [t.model_dump(mode="json") for t in data.tracking],
+            "cancelled": data.cancelled_at is not None,
+        }
+    )
+    know = case.learnt(mark, state=TOLD, label=data.number or "")
+    if before is not None and before.digest == mark:
+        return recorded(UNCHANGED, again(know, before.state))
+    told = before is not None and before.state == TOLD
+    if data.cancelled_at is not None and not told:
+        return recorded(f"cancelled before {order.connection} was told", again(know, NOT_TAKEN))
+    targets = targets_of(case, order)
+    if not targets:
+        reason = f"order {order.label} came from {order.connection}, which is not told of shipments"
+        return recorded(reason, know)
+    verb = "create"
+    if told:
+        verb = "cancel" if data.cancelled_at else "update"
+        unable = [t for t in targets if not case.rules.can(t, f"fulfillment.{verb}")]
+        if unable:
+            what = "cancelled" if data.cancelled_at else "changed"
+            return Decision(
+                applied=True,
+                reason=f"{what} after it was told",
+                know=know,
+                exception=RejectedError(
+                    f"fulfillment {data.number or envelope.native} of order {order.label} was "
+                    f"{what} at {envelope.connection} after {' and '.join(unable)} was told",
+                    reason="fulfillment_changed",
+                ),
+            )
+    key = "" if verb == "create" else f"{envelope.revision}:{mark}"
+    return Decision(
+        applied=True,
+        reason=f"to be told to {', '.join(targets)}",
+        know=know,
+        wishes=tuple(
+            case.wish(
+                target,
+                f"fulfillment.{verb}",
+                data,
+                key=key,
+                queue=order.id,
+                refs=(order.id,),
+            )
+            for target in targets
+        ),
+    )
+
+
+def targets_of(case: Case, order: Known) -> list[str]:
+    """The channel that sold it and the system that executes it, as far as they are to be told."""
+    orders = case.rules.domains.get("orders")
+    execute = orders.part(channel=order.connection).execute if orders else None
+    wanted = (order.connection, execute)
+    return [
+        name
+        for name in case.domain.publish_to
+        if name in wanted and name != case.envelope.connection
+    ]
+
+
+def order_of(case: Case, data: Fulfillment) -> Known | None:
+    """The order it belongs to; None when that was never ours."""
+    order_id = data.order.id or ""
+    order = case.known.get(order_id)
+    if order is None and order_id and not _native_only(case, data):
+        raise UnavailableError(
+            f"fulfillment {data.number or case.envelope.native} names order {order_id}, "
+            "which is not known yet",
+            outcome="not_sent",
+        )
+    return order
+
+
+def by_marketplace(case: Case, data: Fulfillment) -> bool:
+    """Whether a marketplace tells what its own hands shipped of an order that it captured.
+
+    It owns these shipments, whoever owns the others.
+    """
+    order = case.known.get(data.order.id or "")
+    if order is None or order.connection != case.envelope.connection:
+        return False
+    own = set(order.foreign_lines)
+    return bool(data.lines) and all(line.line_id in own for line in data.lines)
+
+
+def _native_only(case: Case, data: Fulfillment) -> bool:
+    """The source named the order by its own id alone: it does not carry ours."""
+    native = data.order.native_id
+    speaker = case.envelope.connection
+    return native is not None and data.order.id == entity_id(speaker, "order", native)

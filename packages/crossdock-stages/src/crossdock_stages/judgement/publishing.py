@@ -1,0 +1,83 @@
+"""What an owner says and others are told: stock, products, prices, customers."""
+
+import json
+from dataclasses import replace
+
+from crossdock.canonical import Entity, InventoryLevel
+from crossdock.events import COMMAND_TYPES
+
+from crossdock_stages.judgement.basis import (
+    Case,
+    Decision,
+    content_mark,
+    evidence,
+    mark_of,
+    recorded,
+)
+from crossdock_stages.ledger.things import Known
+
+
+def inventory(case: Case, data: InventoryLevel) -> Decision:
+    """Stock of one thing at one place: told when what may be sold has changed."""
+    mark = mark_of([data.sku, data.location, data.unit, str(data.sellable)])
+    know = case.learnt(mark, label=f"{data.sku} at {data.location}")
+    if case.before is not None and case.before.digest == mark:
+        return recorded("the sellable quantity is the same", know)
+    return _tell(case, data, know, "inventory.publish", case.domain.publish_to)
+
+
+def anything(case: Case, data: Entity) -> Decision:
+    """Any other entity: told to those on the list who can be told, when it has changed."""
+    kind = case.envelope.kind
+    owners = case.domain.field_owners() if kind == "product" else {}
+    if owners:
+        return _in_parts(case, data, owners)
+    know = case.learnt(content_mark(data))
+    if case.before is not None and case.before.digest == know.digest:
+        return recorded("nothing changed", know)
+    verb = "create" if kind == "transfer" else "publish"
+    return _tell(case, data, know, f"{kind}.{verb}", case.domain.publish_to)
+
+
+def _in_parts(case: Case, data: Entity, owners: dict[str, str]) -> Decision:
+    """Where several systems own fields of one thing: each one's word counts on its own fields."""
+    speaker, before = case.envelope.connection, case.before
+    mine = {name for name, owner in owners.items() if owner == speaker}
+    whole = type(data).parse(before.body) if before is not None and before.body else None
+    revisions = json.loads(before.facts) if before is not None and before.facts else {}
+    if case.envelope.revision < revisions.get(speaker, ""):
+        return evidence(f"late news: revision {case.envelope.revision} of {speaker}")
+    if speaker == case.domain.owner:
+        taken = {
+            name: getattr(whole, name) for name in owners if whole is not None and name not in mine
+        }
+        merged = data.model_copy(update=taken)
+    elif whole is None:
+        return evidence(f"{case.domain.owner} has not told of it yet; {speaker} owns a part only")
+    else:
+        merged = whole.model_copy(update={name: getattr(data, name) for name in mine})
+    facts = json.dumps({**revisions, speaker: case.envelope.revision})
+    know = replace(case.learnt(content_mark(merged)), body=merged.dump(), facts=facts)
+    if before is not None:  # its own revision stays that of its owner
+        know = replace(know, connection=before.connection, native_id=before.native_id)
+    if before is not None and before.digest == know.digest:
+        return recorded("nothing changed", know)
+    return _tell(case, merged, know, f"{case.envelope.kind}.publish", case.domain.publish_to)
+
+
+def _tell(
+    case: Case, data: Entity, know: Known, verb: str, publish_to: tuple[str, ...]
+) -> Decision:
+    """Publish one entity to everybody on the list who can be told."""
+    others = [name for name in publish_to if name != case.envelope.connection]
+    if verb in COMMAND_TYPES and verb != "inventory.publish":
+        others = list(case.rules.able(others, verb))
+    if not others or verb not in COMMAND_TYPES:
+        return recorded("recorded; nobody is told", know)
+    key = f"{case.envelope.revision}:{know.digest}"
+    return Decision(
+        applied=True,
+        reason=f"to be told to {', '.join(others)}",
+        know=know,
+        wishes=tuple(case.wish(name, verb, data, key=key) for name in others),
+    )
