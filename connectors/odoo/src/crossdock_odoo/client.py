@@ -1,24 +1,29 @@
 """One open connection to one Odoo: the ports, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import crossdock
 
 from crossdock_odoo.batches import Batches
 from crossdock_odoo.config import OdooConfig
 from crossdock_odoo.counts import Counts
+from crossdock_odoo.customers import Customers
 from crossdock_odoo.edits import Edits
 from crossdock_odoo.masterdata import MasterData
 from crossdock_odoo.orders import Orders
 from crossdock_odoo.polling import Poller
+from crossdock_odoo.prices import Prices
 from crossdock_odoo.products import Products
+from crossdock_odoo.receipts import Receipts
+from crossdock_odoo.returns import Returns
 from crossdock_odoo.rpc import Rpc
 from crossdock_odoo.shipping import Shipping
 from crossdock_odoo.snapshots import Snapshots
+from crossdock_odoo.tills import Tills
 
 HANDLES = (
     "order.create",
@@ -26,7 +31,12 @@ HANDLES = (
     "order.cancel",
     "inventory.publish",
     "fulfillment.create",
+    "return.create",
+    "return.cancel",
+    "return_receipt.create",
     "product.publish",
+    "price.publish",
+    "customer.publish",
 )
 """The commands that `apply` carries out."""
 
@@ -43,6 +53,17 @@ NEEDED = (
 """Models that the integration user must be able to read; of the first two it writes, too."""
 
 
+Apply = Callable[[crossdock.Command[Any]], Awaitable[crossdock.Receipt]]
+Find = Callable[[crossdock.Command[Any]], Awaitable[crossdock.Receipt | None]]
+
+
+class Wish(NamedTuple):
+    """How one command is carried out, and how its receipt is found; what sets need not be found."""
+
+    apply: Apply
+    find: Find | None = None
+
+
 @dataclass(frozen=True)
 class Odoo:
     """Writes sales orders, counts and shipments; tells shipments and stock."""
@@ -50,12 +71,15 @@ class Odoo:
     rpc: Rpc
     orders: Orders
     batches: Batches
-    edits: Edits
     counts: Counts
-    shipping: Shipping
-    products: Products
+    prices: Prices
+    tills: Tills
     poller: Poller
     snapshots: Snapshots
+    wishes: Mapping[str, Wish]
+    """What `apply` and `find` do with each of HANDLES."""
+    till_wishes: Mapping[str, Wish]
+    """The same, for the orders of a till."""
 
     async def probe(self) -> crossdock.Health:
         """Version, rights to read, and what the vendor has announced. Writes nothing."""
@@ -83,34 +107,35 @@ class Odoo:
 
     async def apply(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
         """Any of HANDLES. Safe to call again in every half-way state."""
-        match command.type:
-            case "order.create":
-                return await self.orders.create(command)
-            case "order.update":
-                return await self.edits.update(command)
-            case "order.cancel":
-                return await self.orders.cancel(command)
-            case "inventory.publish":
-                return await self.counts.publish(command)
-            case "fulfillment.create":
-                return await self.shipping.create(command)
-            case "product.publish":
-                return await self.products.publish(command)
-        raise crossdock.RejectedError(
-            f"Odoo handles {', '.join(HANDLES)}, not {command.type}", reason="not_handled"
-        )
+        wish = self._wish(command)
+        if wish is None:
+            raise crossdock.RejectedError(
+                f"Odoo handles {', '.join(HANDLES)}, not {command.type}", reason="not_handled"
+            )
+        return await wish.apply(command)
+
+    def _wish(self, command: crossdock.Command[Any]) -> Wish | None:
+        till = self.till_wishes.get(command.type)
+        return till if till and self.tills.sold(command.data) else self.wishes.get(command.type)
 
     async def apply_many(
         self, commands: Sequence[crossdock.Command[Any]]
     ) -> Sequence[crossdock.Receipt | crossdock.CrossdockError]:
-        """Orders and counts in batches, all else one by one; see `AppliesMany` in the core."""
+        """Orders, counts and prices in batches, all else one by one; see `AppliesMany` in the core."""
         answers: dict[int, crossdock.Receipt | crossdock.CrossdockError] = {}
-        creates = [i for i, command in enumerate(commands) if command.type == "order.create"]
+        creates = [
+            i
+            for i, command in enumerate(commands)
+            if command.type == "order.create" and not self.tills.sold(command.data)
+        ]
         told = await self.batches.create([commands[i] for i in creates])
         answers |= zip(creates, told, strict=True)
         levels = [i for i, command in enumerate(commands) if command.type == "inventory.publish"]
         counted = await self.counts.publish_many([commands[i] for i in levels])
         answers |= zip(levels, counted, strict=True)
+        prices = [i for i, command in enumerate(commands) if command.type == "price.publish"]
+        priced = await self.prices.publish_many([commands[i] for i in prices])
+        answers |= zip(prices, priced, strict=True)
         for index, command in enumerate(commands):
             if index not in answers:
                 try:
@@ -121,14 +146,10 @@ class Odoo:
 
     async def find(self, command: crossdock.Command[Any]) -> crossdock.Receipt | None:
         """The receipt of a command that is wholly done."""
-        match command.type:
-            case "order.create" | "order.cancel":
-                return await self.orders.find(command)
-            case "order.update":
-                return await self.edits.find(command)
-            case "fulfillment.create":
-                return await self.shipping.find(command)
-        return None  # what sets may be done again: `apply` finds nothing to do
+        wish = self._wish(command)
+        if wish is None or wish.find is None:
+            return None  # what sets may be done again: `apply` finds nothing to do
+        return await wish.find(command)
 
 
 @asynccontextmanager
@@ -139,14 +160,40 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
         master = MasterData(rpc)
         orders = Orders(rpc, master, context.namespace)
         poller = Poller(rpc, master, context.namespace)
+        edits = Edits(orders)
+        counts = Counts(rpc, master)
+        shipping = Shipping(orders)
+        products = Products(rpc, master, context.namespace)
+        prices = Prices(rpc, master, context.namespace)
+        customers = Customers(rpc, master, context.namespace)
+        tills = Tills(orders)
+        returns = Returns(orders)
+        receipts = Receipts(returns)
         yield Odoo(
             rpc=rpc,
             orders=orders,
             batches=Batches(orders),
-            edits=Edits(orders),
-            counts=Counts(rpc, master),
-            shipping=Shipping(orders),
-            products=Products(rpc, master, context.namespace),
+            counts=counts,
+            prices=prices,
+            tills=tills,
             poller=poller,
             snapshots=Snapshots(poller),
+            wishes={
+                "order.create": Wish(orders.create, orders.find),
+                "order.update": Wish(edits.update, edits.find),
+                "order.cancel": Wish(orders.cancel, orders.find),
+                "inventory.publish": Wish(counts.publish),
+                "fulfillment.create": Wish(shipping.create, shipping.find),
+                "return.create": Wish(returns.create, returns.find),
+                "return.cancel": Wish(returns.cancel, returns.find),
+                "return_receipt.create": Wish(receipts.create, receipts.find),
+                "product.publish": Wish(products.publish),
+                "price.publish": Wish(prices.publish),
+                "customer.publish": Wish(customers.publish),
+            },
+            till_wishes={
+                "order.create": Wish(tills.create, tills.find),
+                "order.update": Wish(tills.update),
+                "order.cancel": Wish(tills.cancel),
+            },
         )

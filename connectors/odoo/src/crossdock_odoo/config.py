@@ -29,7 +29,18 @@ class OdooConfig(crossdock.Config):
     percentage and by whether prices include it."""
     pricelists: dict[str, int | str] = Field(default_factory=dict)
     """Which pricelist gives an order its currency: `{"EUR": "Web EUR"}`, by database id or exact
-    name. A currency that is not listed takes the pricelist in it with the lowest id."""
+    name. A currency that is not listed takes the pricelist in it with the lowest id. Also where
+    the prices of a price list go, by its id at the source: `{"b2b-eu": "Dealers EUR"}`."""
+    match_customers: Literal["email", "never"] = "email"
+    """Whether a published customer takes over the one contact that has the same email."""
+    tills: dict[str, int | str] = Field(default_factory=dict)
+    """Which point of sale of Odoo's stands for a sales channel: `{"pos": "Shop Berlin"}`, by
+    database id or exact name. Orders of these channels become till orders, paid and handed over
+    (Odoo 18 and later); all others sales orders."""
+    till_payments: dict[str, int | str] = Field(default_factory=dict)
+    """Which payment method of the point of sale stands for the channel's word for how it was
+    paid: `{"visa": "Card"}`, by database id or exact name. A word that is not listed is looked
+    for among their names; `cash` also takes the cash method."""
     shipping_product: str = "SHIPPING"
     """Internal reference of the service product for what the customer pays for carriage."""
     discount_product: str = "DISCOUNT"
@@ -38,6 +49,29 @@ class OdooConfig(crossdock.Config):
     """By how much Odoo's total may differ from the channel's before an order is not confirmed but
     goes to the exception desk (`total_differs`), in the order's currency; empty: it is confirmed,
     and the receipt tells the difference."""
+    adjust_totals: bool = False
+    """Whether a total that differs by no more than `max_total_difference` is made equal by a line
+    of the discount product without taxes; if not, the receipt tells the difference."""
+    return_locations: dict[str, int | str] = Field(default_factory=dict)
+    """Where returned goods go by their disposition, by full name or database id of a location:
+    `{"quarantine": "WH/Quarantine", "scrap": "WH/Quarantine"}`. `restock` needs none (the place
+    where Odoo's returns go); what is to be scrapped is taken in there and then scrapped."""
+    invoices: Literal["odoo", "create"] = "odoo"
+    """Who makes the invoice of an order that is paid or refunded before it has one: people and
+    rules in Odoo, or Crossdock, which then invoices what can be invoiced, and posts it."""
+    payment_journals: dict[str, int | str] = Field(default_factory=dict)
+    """In which journal a captured payment and a refund are registered, by payment provider, by
+    method, or for all others: `{"stripe": "STRP", "card": "BNK1", "*": "BNK1"}`, by short code or
+    database id. Without any, payments are not registered: bank statements or people tell Odoo."""
+    settlement_journal: int | str = "MISC"
+    """The journal of settlements, by short code or database id."""
+    settlement_accounts: dict[str, int | str] = Field(default_factory=dict)
+    """The account of each part of a settlement, by code or database id: its categories (`sales`,
+    `fees`, `refunds` …), `payout` for what is paid out, and `other` for every category that is not
+    listed. Without any, settlements are refused."""
+    poll_documents: tuple[Literal["invoice", "credit_note", "payment", "return_receipt"], ...] = ()
+    """Which documents are told as they are posted or received; the first three need the right to
+    read Accounting."""
     unknown_region: Literal["with_city", "reject"] = "with_city"
     """What to do with a state or province that Odoo does not have: write it beside the city, or
     put the order on the exception desk."""

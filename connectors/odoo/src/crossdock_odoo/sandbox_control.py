@@ -76,7 +76,9 @@ def ship(box: "OdooSandbox", *, two_parcels: float, seed: int, limit: int | None
     store, stock = box.store, box.methods.stock
     store.begin()
     todo = [
-        row for row in store.tables["stock.picking"].rows.values() if row["state"] == "assigned"
+        row
+        for row in store.tables["stock.picking"].rows.values()
+        if row["state"] == "assigned" and not stock.returns.arrives(row)
     ]
     shipped = 0
     for picking in todo[:limit]:

@@ -69,6 +69,7 @@ class Methods:
             ),
             ("stock.backorder.confirmation", "process"): self._process,
             ("stock.backorder.confirmation", "process_cancel_backorder"): self._process_drop,
+            **self.stock.returns.actions(),
         }
         self.model_methods: dict[str, Callable[..., Any]] = {
             "search": self._search,

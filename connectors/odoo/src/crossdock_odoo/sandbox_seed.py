@@ -89,6 +89,11 @@ def warehouse(store: Store, stock: Stock, code: str, name: str) -> int:
         "stock.picking.type",
         {"name": "Delivery Orders", "code": "outgoing", "warehouse_id": house["id"]},
     )
+    back = store.insert(
+        "stock.picking.type",
+        {"name": "Receipts", "code": "incoming", "warehouse_id": house["id"]},
+    )
+    store.update("stock.picking.type", kind["id"], return_picking_type_id=back["id"])
     store.update(
         "stock.warehouse", house["id"], lot_stock_id=location["id"], out_type_id=kind["id"]
     )

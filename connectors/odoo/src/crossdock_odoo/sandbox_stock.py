@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossdock_odoo.sandbox_errors import user_error
+from crossdock_odoo.sandbox_returns import Returns
 from crossdock_odoo.sandbox_store import Row, Store
 
 NOTHING = "You cannot validate a transfer if no quantities are reserved."
@@ -21,6 +22,7 @@ class Stock:
         self.store = store
         self.next_picking: dict[int, int] = {}
         self.customers = 0
+        self.returns = Returns(store)
         store.after_write["stock.move"] = self._move_written
         store.computed["stock.quant", "available_quantity"] = lambda db, row: (
             row["quantity"] - row["reserved_quantity"]
@@ -168,6 +170,10 @@ class Stock:
 
     def _move_written(self, ids: list[int], fields: set[str]) -> None:
         """Writing `quantity` moves the reservation with it."""
+        for record in ids if "move_line_ids" in fields else ():
+            lines = self.store.by("stock.move.line", "move_id", record)
+            quantity = sum(line["quantity"] for line in lines)
+            self.store.update("stock.move", record, quantity=quantity)
         for record in ids if "quantity" in fields else ():
             move = self.store.row("stock.move", record)
             lines = self.store.by("stock.move.line", "move_id", record)
@@ -244,6 +250,9 @@ class Stock:
         shipping = self._shipping(picking)
         if not any(leaving for _, leaving in shipping):
             raise user_error(NOTHING)
+        if self.returns.arrives(picking):
+            self.returns.finish(picking, shipping, backorder)
+            return
         for move, leaving in shipping:
             if leaving < move["quantity"]:
                 self.release(move, leaving)
@@ -297,9 +306,14 @@ class Stock:
     def line_changed(self, order: Row, line: Row) -> None:
         """A quantity of a confirmed order changed: its open moves follow."""
         moves = self.store.by("stock.move", "sale_line_id", line["id"])
-        done = sum(move["quantity"] for move in moves if move["state"] == "done")
+        done = sum(
+            -move["quantity"] if move["origin_returned_move_id"] else move["quantity"]
+            for move in moves
+            if move["state"] == "done"
+        )
         wanted = line["product_uom_qty"] - done
-        for move in [move for move in moves if move["state"] in OPEN]:
+        leaving = [move for move in moves if not move["origin_returned_move_id"]]
+        for move in [move for move in leaving if move["state"] in OPEN]:
             share = max(min(wanted, move["product_uom_qty"]), 0.0)
             wanted -= share
             if share < move["product_uom_qty"]:

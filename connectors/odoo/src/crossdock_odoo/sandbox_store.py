@@ -172,6 +172,9 @@ class Store:
                 self.put(child, target, None)
             elif number == 4:
                 self.write(child, [target], {inverse: record})
+            elif number == 5:
+                for row in self.by(child, inverse, record):
+                    self.put(child, row["id"], None)
             else:
                 raise value_error(f"Wrong x2many command {number}")
 
