@@ -66,15 +66,16 @@ PREFIXES = {
 }
 
 
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
+
+
 def digest(*parts: str) -> str:
     """26 characters that stand for these parts, in this order (130 bits of SHA-256)."""
-    hasher = hashlib.sha256()
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        hasher.update(len(raw).to_bytes(4, "big"))
-        hasher.update(raw)
-    number = int.from_bytes(hasher.digest()[:17], "big") >> 6
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    told = [part.encode("utf-8", "surrogatepass") for part in parts]
+    whole = b"".join([len(raw).to_bytes(4, "big") + raw for raw in told])
+    number = int.from_bytes(hashlib.sha256(whole).digest()[:17], "big") >> 6
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
 
 
 def entity_id(connection: str, kind: str, native_id: str) -> str:
