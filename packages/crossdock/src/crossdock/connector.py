@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, get_args, get_type_hints, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr
 
 from crossdock.canonical import Entity
 from crossdock.errors import ConfigError, CrossdockError
 from crossdock.events import COMMAND_TYPES, Command, Event, Raw, Receipt
-from crossdock.http import Http
+from crossdock.http import MAX_RESPONSE_BYTES, Auth, Http, Redactor, Retry
+from crossdock.http.client import IDEMPOTENCY_HEADER
+from crossdock.pacing import Pacer
+from crossdock.rates import Limit
 
 
 class Config(BaseModel):
@@ -168,22 +171,42 @@ class Context:
     environment: str = ""
     namespace: str = "crossdock"
     """Prefix for marks that we leave at the vendor (external ids, notes)."""
+    pacer: Pacer | None = field(default=None, repr=False)
+    """The connection's rate budgets, where several runners share them."""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """The secrets in its configuration; they are never shown."""
 
     def http(
         self,
         *,
         base_url: str,
         headers: Mapping[str, str] | None = None,
+        auth: Auth | None = None,
         timeout_s: float = 30.0,
         max_connections: int = 20,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+        retry: Retry | None = None,
+        limits: Mapping[str, Limit] | None = None,
+        idempotency_header: str = IDEMPOTENCY_HEADER,
     ) -> Http:
-        """An HTTP client whose every failure is already one of our errors; use `async with`."""
+        """An HTTP client whose every failure is already one of our errors; use `async with`.
+
+        Unlike a bare `Http` it repeats safe calls (`Retry()`), keeps to the connection's rate
+        budgets, and hides the secrets of its configuration. See docs/guides/http.md.
+        """
         return Http(
             name=self.connection,
             base_url=str(base_url),
             headers=headers,
+            auth=auth,
             timeout_s=timeout_s,
             max_connections=max_connections,
+            max_bytes=max_bytes,
+            retry=Retry() if retry is None else retry,
+            limits=limits,
+            pacer=self.pacer,
+            redact=Redactor(self.secrets),
+            idempotency_header=idempotency_header,
         )
 
     def now(self) -> datetime:
@@ -240,6 +263,28 @@ _METHODS: dict[type, str] = {
     Snapshots: "snapshot",
     Probes: "probe",
 }
+
+
+def secrets_in(config: BaseModel) -> tuple[str, ...]:
+    """The secrets that a configuration holds, at any depth: what must never be shown."""
+    found: list[str] = []
+
+    def look(value: Any) -> None:
+        if isinstance(value, SecretStr | SecretBytes):
+            plain = value.get_secret_value()
+            found.append(plain.decode("utf-8", "replace") if isinstance(plain, bytes) else plain)
+        elif isinstance(value, BaseModel):
+            for _, item in value:
+                look(item)
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                look(item)
+        elif isinstance(value, list | tuple | set | frozenset):
+            for item in value:
+                look(item)
+
+    look(config)
+    return tuple(found)
 
 
 class Register:
