@@ -116,17 +116,17 @@ class Odoo:
 
     def _wish(self, command: crossdock.Command[Any]) -> Wish | None:
         till = self.till_wishes.get(command.type)
-        return till if till and self.tills.sold(command.data) else self.wishes.get(command.type)
+        return till if till and self.tills.concerns(command) else self.wishes.get(command.type)
 
     async def apply_many(
         self, commands: Sequence[crossdock.Command[Any]]
     ) -> Sequence[crossdock.Receipt | crossdock.CrossdockError]:
-        """Orders, counts and prices in batches, all else one by one; see `AppliesMany` in the core."""
+        """Orders, counts and prices in batches, all else one by one; see `AppliesMany`."""
         answers: dict[int, crossdock.Receipt | crossdock.CrossdockError] = {}
         creates = [
             i
             for i, command in enumerate(commands)
-            if command.type == "order.create" and not self.tills.sold(command.data)
+            if command.type == "order.create" and not self.tills.concerns(command)
         ]
         told = await self.batches.create([commands[i] for i in creates])
         answers |= zip(creates, told, strict=True)
@@ -195,5 +195,6 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
                 "order.create": Wish(tills.create, tills.find),
                 "order.update": Wish(tills.update),
                 "order.cancel": Wish(tills.cancel),
+                "fulfillment.create": Wish(tills.handed_over),
             },
         )

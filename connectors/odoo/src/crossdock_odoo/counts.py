@@ -83,12 +83,7 @@ class Counts:
                     f"inventory.publish {level.sku}: neither on_hand nor available is stated"
                 )
             elif level.sku not in products:
-                count.answer = crossdock.RejectedError(
-                    f"no active product in Odoo has the SKU {level.sku!r}. Create it with this as "
-                    "its internal reference, then retry",
-                    reason="unknown_sku",
-                    parts={"sku": level.sku},
-                )
+                count.answer = await self.master.no_product(level.sku, "inventory.publish")
             elif level.location not in houses:
                 count.answer = crossdock.RejectedError(
                     f"Odoo has no warehouse {level.location!r}; it has {', '.join(houses)}. "

@@ -28,6 +28,7 @@ class MasterData:
     _pricelists: dict[str, int] = field(default_factory=dict)
     _taxes: dict[tuple[Decimal, bool], int] = field(default_factory=dict)
     _warehouses: dict[str, int] | None = None
+    _languages: tuple[str, ...] | None = None
     _digits: int | None = None
     _currency: str | None = None
     _locations: dict[str, tuple[int, int]] | None = None
@@ -90,11 +91,15 @@ class MasterData:
             self._states[country] = {row["code"]: row["id"] for row in rows}
         return self._states[country].get(code)
 
-    async def pricelist(self, currency: str) -> int:
-        """The pricelist that makes an order be in this currency. RejectedError: there is none."""
-        if currency in self._pricelists:
-            return self._pricelists[currency]
-        chosen = self.rpc.config.pricelists.get(currency)
+    async def pricelist(self, currency: str, key: str = "") -> int:
+        """The pricelist that makes an order be in this currency. RejectedError: there is none.
+
+        `key` is what the configuration calls it; without one, the currency.
+        """
+        key = key or currency
+        if key in self._pricelists:
+            return self._pricelists[key]
+        chosen = self.rpc.config.pricelists.get(key)
         domain: list[Any] = [["currency_id.name", "=", currency]]
         if isinstance(chosen, int):
             domain.append(["id", "=", chosen])
@@ -113,8 +118,31 @@ class MasterData:
                 reason="no_pricelist",
                 parts={"currency": currency},
             )
-        self._pricelists[currency] = rows[0]["id"]
-        return self._pricelists[currency]
+        self._pricelists[key] = rows[0]["id"]
+        return self._pricelists[key]
+
+    async def no_product(self, sku: str, what: str) -> crossdock.RejectedError:
+        """The error for a SKU without an active product."""
+        if await self.archived(sku):
+            reason, advice = "archived_product", "Its product is archived: unarchive it"
+        else:
+            reason, advice = "unknown_sku", "Create the product with it as its internal reference"
+        return crossdock.RejectedError(
+            f"{what}: no active product in Odoo has the SKU {sku!r}. {advice}, then retry",
+            reason=reason,
+            parts={"sku": sku},
+        )
+
+    async def language(self, tag: str) -> str | None:
+        """The installed language for a BCP 47 tag: `de-AT` may be told in `de_DE`; None: none."""
+        if self._languages is None:
+            rows = await self.rpc.search_read("res.lang", [], ["code"], order="id")
+            self._languages = tuple(row["code"] for row in rows)
+        wanted = tag.replace("-", "_")
+        if wanted in self._languages:
+            return wanted
+        short = wanted.partition("_")[0]
+        return next((code for code in self._languages if code.partition("_")[0] == short), None)
 
     async def taxes(self, keys: Iterable[tuple[Decimal, bool]]) -> dict[tuple[Decimal, bool], int]:
         """Sales taxes by (percentage, included in the price); what is not found is left out."""

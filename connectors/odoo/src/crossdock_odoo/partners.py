@@ -52,14 +52,14 @@ def parties(order: Order, namespace: str, places: Mapping[int, Place]) -> Partie
         "phone": order.phone or first.phone or "",
         "type": "contact",
         "parent_id/id": "",
-        **_cells(first, places.get(0, Place())),
+        **cells(first, places.get(0, Place())),
     }
     rows = [customer]
     positions: dict[str, int] = {}
     for index, address in enumerate(known):
         same = billing == shipping
         kind = "other" if same else "invoice" if address is billing else "delivery"
-        mark = digest(key, kind, *_said(address))
+        mark = address_mark(key, kind, address)
         if mark in positions:
             continue
         positions[mark] = len(rows)
@@ -71,7 +71,7 @@ def parties(order: Order, namespace: str, places: Mapping[int, Place]) -> Partie
                 "phone": address.phone or "",
                 "type": kind,
                 "parent_id/id": customer["id"],
-                **_cells(address, places.get(index, Place())),
+                **cells(address, places.get(index, Place())),
             }
         )
     last = len(rows) - 1
@@ -81,6 +81,11 @@ def parties(order: Order, namespace: str, places: Mapping[int, Place]) -> Partie
         invoice_to=1 if billing is not None else 0,
         ship_to=last if shipping is not None else 0,
     )
+
+
+def address_mark(key: str, kind: str, address: Address) -> str:
+    """What tells an address of a customer from others: a digest of all it says."""
+    return digest(key, kind, *_said(address))
 
 
 def _said(address: Address) -> list[str]:
@@ -98,7 +103,8 @@ def _said(address: Address) -> list[str]:
     ]
 
 
-def _cells(address: Address, place: Place) -> dict[str, str]:
+def cells(address: Address, place: Place) -> dict[str, str]:
+    """The columns of an address."""
     lines = [line for line in address.lines if line]
     if address.company and address.full_name:
         lines.insert(0, address.company)  # `company_name` would not be printed on a label

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import crossdock
-from crossdock.canonical import Address, Order
+from crossdock.canonical import Order
 
 from crossdock_odoo import partners, saleorder
 from crossdock_odoo.masterdata import MasterData, missing_taxes
+from crossdock_odoo.places import place
 from crossdock_odoo.rpc import Rpc
 
 
@@ -92,7 +93,7 @@ class Preparer:
         if config.warehouses:
             warehouse = (await self.master.warehouses())[config.warehouses[0]]
         places = {
-            index: await self._place(order, address)
+            index: await place(self.master, address, f"order {order.number}")
             for index, address in enumerate(partners.addresses(order))
         }
         return Prepared(
@@ -142,29 +143,3 @@ class Preparer:
         if error is not None:
             raise error
         return found
-
-    async def _place(self, order: Order, address: Address) -> partners.Place:
-        if address.country is None:
-            return partners.Place()
-        country = await self.master.country(address.country)
-        if country is None:
-            raise crossdock.RejectedError(
-                f"order {order.number}: Odoo knows no country {address.country!r}. Create it in "
-                "Odoo (Contacts, Configuration, Countries), or correct the address",
-                reason="unknown_country",
-                parts={"country": address.country},
-            )
-        if not address.region:
-            return partners.Place(country=country)
-        state = await self.master.state(address.country, address.region)
-        if state is None and self.rpc.config.unknown_region == "reject":
-            raise crossdock.RejectedError(
-                f"order {order.number}: Odoo knows no state {address.region!r} of "
-                f"{address.country}. Create it in Odoo, correct the address, or set "
-                '`unknown_region: "with_city"`',
-                reason="unknown_state",
-                parts={"country": address.country, "region": address.region},
-            )
-        return partners.Place(
-            country=country, state=state, region="" if state else str(address.region)
-        )

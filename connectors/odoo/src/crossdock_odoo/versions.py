@@ -1,8 +1,8 @@
 """What Odoo 17, 18 and 19 call differently, and what the vendor has announced. One table each.
 
 Fields are not guessed from the version: the server is asked which of the names it has
-(`fields_get`), for modules and backports rename them, too. Methods cannot be asked for and go by the
-major version. Source: tests/recordings (folders 02-fields, and the flows), compared by file.
+(`fields_get`), for modules and backports rename them, too. Methods cannot be asked for; they go by
+the major version. Source: tests/recordings (folders 02-fields, and the flows), by file.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
