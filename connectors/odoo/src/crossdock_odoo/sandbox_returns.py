@@ -4,7 +4,7 @@ The return type of a delivery's type is the receipts of its warehouse. Goods tha
 customer need no reservation: a return is assigned as soon as it is confirmed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crossdock_odoo.sandbox_errors import user_error
@@ -20,6 +20,8 @@ class Returns:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.next_receipt: dict[int, int] = {}
+        self.delivered: Callable[[int], None] = lambda order: None
+        """Called with an order of which something came back."""
         store.after_write["stock.return.picking"] = self._lines
         store.computed["stock.return.picking", "company_id"] = lambda db, row: db.row(
             "stock.picking", row["picking_id"]
@@ -194,6 +196,7 @@ class Returns:
             if sold and quantity:
                 delivered = sold["qty_delivered"] - quantity
                 store.update("sale.order.line", sold["id"], qty_delivered=delivered)
+                self.delivered(sold["order_id"])
         store.update("stock.picking", picking["id"], state="done", date_done=store.now)
         if rest:
             self._follow(picking, rest)

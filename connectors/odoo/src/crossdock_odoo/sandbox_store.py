@@ -23,7 +23,7 @@ class Table:
         self.rows: dict[int, Row] = {}
         self.next_id = 1
         self.indexes: dict[str, dict[Any, dict[int, None]]] = {
-            field: {} for field in INDEXED.get(model, ())
+            field: {} for field in INDEXED.get(model, ()) if field in fields
         }
         self.journal: list[tuple[datetime, int]] = []
 
@@ -42,7 +42,8 @@ class Table:
             self.rows.pop(record, None)
         else:
             self.rows[record] = row
-            self.journal.append((row["write_date"], record))
+            if before is None or before["write_date"] != row["write_date"]:
+                self.journal.append((row["write_date"], record))
         return before
 
     def since(self, moment: datetime) -> set[int]:
