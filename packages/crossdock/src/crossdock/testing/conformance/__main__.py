@@ -64,11 +64,14 @@ def main(arguments: list[str] | None = None) -> int:
         }
         print(json.dumps(document, indent=1))  # noqa: T201 - the answer of this command
         return 1 if bad else 0
+    told: dict[str, str] = {}
     for outcome in outcomes:
         if outcome.state == "failed":
+            before = told.setdefault(outcome.said, outcome.check.id)
             mark = "gap " if outcome.check.id in subject.gaps else "FAIL"
             print(f"{mark} {outcome.check.id} ({outcome.check.tier})")  # noqa: T201
-            for line in (outcome.said + f"\nWhy: {outcome.check.why}").splitlines():
+            said = f"as {before}" if before != outcome.check.id else outcome.said
+            for line in f"{said}\nWhy: {outcome.check.why}".splitlines():
                 print(f"     {line}")  # noqa: T201
     counts = [f"{sum(s == w for s in quality.states.values())} {w}" for w in ("passed", "none")]
     failed = len(bad)

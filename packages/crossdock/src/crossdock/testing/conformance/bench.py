@@ -1,8 +1,8 @@
 """A connector opened on a fresh sandbox with a wire between: what most checks work with."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
@@ -50,16 +50,19 @@ class Bench:
     async def change(self, number: int) -> str:
         """See `Subject.change`."""
         change = self.case.need("change", "polls")
-        return str(await _maybe(change(self.box, number)))
+        with _authors("change"):
+            return str(await _maybe(change(self.box, number)))
 
     def command(self, type_: str, number: int = 1) -> Command[Any]:
         """See `Subject.commands`."""
-        return self.case.subject.commands[type_](self.box, number)
+        with _authors(f"commands[{type_!r}]"):
+            return self.case.subject.commands[type_](self.box, number)
 
     def effects(self) -> object:
         """See `Subject.effects`."""
         effects: Callable[[Any], object] = self.case.need("effects", "applies")
-        return effects(self.box)
+        with _authors("effects"):
+            return effects(self.box)
 
     @asynccontextmanager
     async def reopened(self, context: Context | None = None) -> AsyncIterator[Any]:
@@ -217,6 +220,20 @@ async def caught(call: Callable[[], Any]) -> CrossdockError | BaseException | No
     except Exception as error:  # noqa: BLE001 - the check judges it
         return error
     return None
+
+
+@contextmanager
+def _authors(part: str) -> Iterator[None]:
+    """A function of the subject's own: when it fails, that is not the connector's fault."""
+    try:
+        yield
+    except Exception as error:
+        from crossdock.testing.conformance.kit import Failed
+
+        raise Failed(
+            f"Subject.{part} raises {type(error).__name__}: {error!s:.300}",
+            "mend it in tests/test_conformance.py; the connector was not asked",
+        ) from error
 
 
 async def _maybe(value: Any) -> Any:

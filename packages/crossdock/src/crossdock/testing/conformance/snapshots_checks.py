@@ -20,13 +20,13 @@ def _wire(features: Features) -> bool:
 
 
 async def _filled(case: Case, bench: Bench) -> None:
-    """Something of everything: changes at the vendor, and what commands leave there."""
-    if case.subject.change is not None:
-        for number in range(1, 8):
-            await bench.change(number)
+    """Something of everything: what commands leave there, and changes at the vendor."""
     for type_ in sorted(case.subject.commands):
         for number in range(1, 4):
             await bench.port.apply(bench.command(type_, number))
+    if case.subject.change is not None:
+        for number in range(1, 8):
+            await bench.change(number)
 
 
 @check("snapshot.is-complete", "silver", wants=_snapshots)
