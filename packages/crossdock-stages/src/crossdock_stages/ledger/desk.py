@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from crossdock.identity import digest
 from sqlalchemy.engine import Connection
 
+from crossdock_stages.ledger.statements import Statement, among
 from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import dead_letters, exceptions, waiting
 
@@ -82,25 +83,33 @@ class Waiter:
 def queues(tx: Connection, stage: str, keys: Sequence[str]) -> dict[str, list[Waiter]]:
     """For each of these entities that waits at this stage: who waits, in order."""
     out: dict[str, list[Waiter]] = {}
-    for row in tx.execute(
+    for key, message_id, attempts, first_at in _QUEUES.rows(tx, stage=stage, keys=keys):
+        out.setdefault(key, []).append(Waiter(message_id, attempts, first_at))
+    return out
+
+
+_QUEUES = Statement(
+    lambda _: (
         sa.select(
             waiting.c.entity_key, waiting.c.message_id, waiting.c.attempts, waiting.c.first_at
         )
-        .where(waiting.c.stage == stage, waiting.c.entity_key.in_(keys))
+        .where(waiting.c.stage == sa.bindparam("stage"), waiting.c.entity_key.in_(among("keys")))
         .order_by(waiting.c.place, waiting.c.seq)
-    ):
-        out.setdefault(row.entity_key, []).append(
-            Waiter(row.message_id, row.attempts, row.first_at)
-        )
-    return out
+    )
+)
 
 
 def release(tx: Connection, stage: str, message_ids: Sequence[str]) -> None:
     """These wait no longer. Their followers become due by being first now."""
     if message_ids:
-        tx.execute(
-            waiting.delete().where(waiting.c.stage == stage, waiting.c.message_id.in_(message_ids))
-        )
+        _RELEASE.run(tx, stage=stage, ids=message_ids)
+
+
+_RELEASE = Statement(
+    lambda _: waiting.delete().where(
+        waiting.c.stage == sa.bindparam("stage"), waiting.c.message_id.in_(among("ids"))
+    )
+)
 
 
 def hurry(tx: Connection, stage: str, now: float) -> None:

@@ -280,15 +280,20 @@ async def open_postgres(url: str) -> AsyncIterator[PostgresLedger]:
         await engine.dispose()
 
 
-def upsert(connection: Connection, table: sa.Table) -> Any:
-    """The dialect's INSERT … ON CONFLICT; both dialects share its methods."""
+def inserting(connection: Connection) -> Any:
+    """The dialect's `insert`, which knows ON CONFLICT; both dialects share its methods."""
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as postgres_insert
 
-        return postgres_insert(table)
+        return postgres_insert
     from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-    return sqlite_insert(table)
+    return sqlite_insert
+
+
+def upsert(connection: Connection, table: sa.Table) -> Any:
+    """The dialect's INSERT … ON CONFLICT."""
+    return inserting(connection)(table)
 
 
 def _sqlite_settings(connection: Any, _: object) -> None:

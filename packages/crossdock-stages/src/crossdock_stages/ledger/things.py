@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from crossdock_stages.ledger.store import upsert
+from crossdock_stages.ledger.statements import Statement, among
 from crossdock_stages.ledger.tables import cross_references, entities
 
 
@@ -37,32 +38,42 @@ class Known:
         return frozenset(json.loads(self.facts).get("foreign", ())) if self.facts else frozenset()
 
 
-_COLUMNS = tuple(entities.c[one.name] for one in fields(Known))
-_CHANGING = ("revision", "digest", "state", "label", "facts", "body", "updated_at")
-
-
 def known(tx: Connection, ids: Iterable[str], *, lock: bool = False) -> dict[str, Known]:
     """Those of these entities that were told of before.
 
     In a transaction that writes, they are this transaction's until it ends.
     """
-    query = sa.select(*_COLUMNS).where(entities.c.id.in_(list(ids)))
-    if lock:
-        query = query.order_by(entities.c.id).with_for_update()  # SQLite has one writer anyway
-    return {row.id: Known(**row._mapping) for row in tx.execute(query)}
+    found = (_LOCKED if lock else _KNOWN).rows(tx, ids=list(ids))
+    return {row[0]: Known(**dict(zip(_NAMES, row, strict=True))) for row in found}
+
+
+_NAMES = tuple(one.name for one in fields(Known))
+_CHANGING = ("revision", "digest", "state", "label", "facts", "body", "updated_at")
+
+
+def _known() -> Any:
+    columns = [entities.c[name] for name in _NAMES]
+    return sa.select(*columns).where(entities.c.id.in_(among("ids")))
+
+
+_KNOWN = Statement(lambda _: _known())
+# SQLite has one writer anyway, and leaves FOR UPDATE out
+_LOCKED = Statement(lambda _: _known().order_by(entities.c.id).with_for_update())
 
 
 def remember(tx: Connection, rows: Sequence[Known], now: float) -> None:
     """Write the newest knowledge; origin and native id never change."""
-    if rows:
-        insert = upsert(tx, entities)
-        tx.execute(
-            insert.on_conflict_do_update(
-                index_elements=["id"],
-                set_={name: insert.excluded[name] for name in _CHANGING},
-            ),
-            [{**vars(row), "updated_at": now} for row in rows],
-        )
+    _REMEMBER.many(tx, [{**vars(row), "updated_at": now} for row in rows])
+
+
+def _remember(insert: Any) -> Any:
+    new = insert(entities)
+    return new.on_conflict_do_update(
+        index_elements=["id"], set_={name: new.excluded[name] for name in _CHANGING}
+    )
+
+
+_REMEMBER = Statement(_remember)
 
 
 @dataclass(frozen=True)
@@ -77,11 +88,10 @@ class CrossReference:
 
 def refer(tx: Connection, rows: Sequence[CrossReference], now: float) -> None:
     """Insert first: of two runners that pair the same thing, the first one's word stays."""
-    if rows:
-        tx.execute(
-            upsert(tx, cross_references).on_conflict_do_nothing(),
-            [{**vars(row), "at": now} for row in rows],
-        )
+    _REFER.many(tx, [{**vars(row), "at": now} for row in rows])
+
+
+_REFER = Statement(lambda insert: insert(cross_references).on_conflict_do_nothing())
 
 
 def aliases(
@@ -105,10 +115,12 @@ def aliases(
 
 def native_ids(tx: Connection, connection: str, ids: Iterable[str]) -> dict[str, str]:
     """What `connection` calls these canonical ids."""
-    found = tx.execute(
-        sa.select(cross_references.c.canonical_id, cross_references.c.native_id).where(
-            cross_references.c.canonical_id.in_(list(ids)),
-            cross_references.c.connection == connection,
-        )
+    return dict(_NATIVE_IDS.rows(tx, ids=list(ids), connection=connection))
+
+
+_NATIVE_IDS = Statement(
+    lambda _: sa.select(cross_references.c.canonical_id, cross_references.c.native_id).where(
+        cross_references.c.canonical_id.in_(among("ids")),
+        cross_references.c.connection == sa.bindparam("connection"),
     )
-    return {row.canonical_id: row.native_id for row in found}
+)

@@ -10,7 +10,7 @@ from crossdock.bus import Outgoing
 from crossdock.events import Receipt
 from sqlalchemy.engine import Connection
 
-from crossdock_stages.ledger.store import upsert
+from crossdock_stages.ledger.statements import Statement, among
 from crossdock_stages.ledger.tables import effects, inbox, outbox, waiting
 
 CLAIM = "ce-dataref"
@@ -34,15 +34,18 @@ class Seen:
 
 def already_seen(tx: Connection, event_ids: Sequence[str]) -> set[str]:
     """Those of these events that were decided on before."""
-    return set(
-        tx.execute(sa.select(inbox.c.event_id).where(inbox.c.event_id.in_(event_ids))).scalars()
-    )
+    return {event_id for (event_id,) in _SEEN.rows(tx, ids=event_ids)}
+
+
+_SEEN = Statement(lambda _: sa.select(inbox.c.event_id).where(inbox.c.event_id.in_(among("ids"))))
 
 
 def add_seen(tx: Connection, rows: Sequence[Seen]) -> None:
     """Write them to the inbox; one that another runner wrote meanwhile stays as it is."""
-    if rows:
-        tx.execute(upsert(tx, inbox).on_conflict_do_nothing(), [vars(row) for row in rows])
+    _ADD_SEEN.many(tx, [vars(row) for row in rows])
+
+
+_ADD_SEEN = Statement(lambda insert: insert(inbox).on_conflict_do_nothing())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,41 +66,47 @@ class ToSend:
 
 def add_outgoing(tx: Connection, rows: Sequence[ToSend], now: float) -> None:
     """Promise to say these. A message whose id is there already was promised before."""
-    if rows:
-        tx.execute(
-            upsert(tx, outbox).on_conflict_do_nothing(index_elements=["id"]),
-            [
-                {
-                    "id": row.message.id,
-                    "connection": row.connection,
-                    "type": row.type,
-                    "entity_id": row.entity_id,
-                    "entity_key": row.entity_key,
-                    "address": row.message.address,
-                    "headers": json.dumps(dict(row.message.headers)),
-                    "body": row.message.body or row.body,
-                    "cause": row.cause,
-                    "created_at": now,
-                    "published_at": now,
-                    "state": "open",
-                }
-                for row in rows
-            ],
-        )
+    _ADD_OUTGOING.many(
+        tx,
+        [
+            {
+                "id": row.message.id,
+                "connection": row.connection,
+                "type": row.type,
+                "entity_id": row.entity_id,
+                "entity_key": row.entity_key,
+                "address": row.message.address,
+                "headers": json.dumps(dict(row.message.headers)),
+                "body": row.message.body or row.body,
+                "cause": row.cause,
+                "created_at": now,
+                "published_at": now,
+                "state": "open",
+            }
+            for row in rows
+        ],
+    )
+
+
+_ADD_OUTGOING = Statement(
+    lambda insert: insert(outbox).on_conflict_do_nothing(index_elements=["id"])
+)
 
 
 def close_outgoing(
     tx: Connection, ids: Iterable[str], state: Literal["done", "exception", "dead"], now: float
 ) -> None:
     """These are said and dealt with."""
-    rows = [{"message_id": message_id} for message_id in ids]
-    if rows:
-        tx.execute(
-            outbox.update()
-            .where(outbox.c.id == sa.bindparam("message_id"), outbox.c.state == "open")
-            .values(state=state, closed_at=now),
-            rows,
-        )
+    _CLOSE.many(tx, [{"message_id": message_id, "to": state, "now": now} for message_id in ids])
+
+
+_CLOSE = Statement(
+    lambda _: (
+        outbox.update()
+        .where(outbox.c.id == sa.bindparam("message_id"), outbox.c.state == "open")
+        .values(state=sa.bindparam("to"), closed_at=sa.bindparam("now"))
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -167,27 +176,11 @@ class Standing:
 
 def standings(tx: Connection, connection: str, ids: Sequence[str]) -> dict[str, Standing]:
     """For the commands of a batch, by id; a command the outbox does not know is missing."""
-    rows = tx.execute(
-        sa.select(
-            outbox.c.id,
-            outbox.c.seq,
-            outbox.c.state,
-            outbox.c.entity_key,
-            sa.func.coalesce(effects.c.attempts, 0),
-        )
-        .select_from(outbox.outerjoin(effects, effects.c.command_id == outbox.c.id))
-        .where(outbox.c.id.in_(ids))
-    ).all()
-    keys = {row.entity_key for row in rows if row.state == "open"}
+    rows = _STANDINGS.rows(tx, ids=ids)
+    keys = {key for _, _, state, key, _ in rows if state == "open"}
     ahead: dict[str, list[tuple[int, str]]] = {}
     if keys:
-        for key, seq, command_id in tx.execute(
-            sa.select(outbox.c.entity_key, outbox.c.seq, outbox.c.id).where(
-                outbox.c.connection == connection,
-                outbox.c.entity_key.in_(keys),
-                outbox.c.state == "open",
-            )
-        ):
+        for key, seq, command_id in _AHEAD.rows(tx, connection=connection, keys=keys):
             ahead.setdefault(key, []).append((seq, command_id))
     out: dict[str, Standing] = {}
     for command_id, seq, state, key, attempts in rows:
@@ -199,6 +192,28 @@ def standings(tx: Connection, connection: str, ids: Sequence[str]) -> dict[str, 
             blocked_by=max(earlier)[1] if earlier else None,
         )
     return out
+
+
+_STANDINGS = Statement(
+    lambda _: (
+        sa.select(
+            outbox.c.id,
+            outbox.c.seq,
+            outbox.c.state,
+            outbox.c.entity_key,
+            sa.func.coalesce(effects.c.attempts, 0),
+        )
+        .select_from(outbox.outerjoin(effects, effects.c.command_id == outbox.c.id))
+        .where(outbox.c.id.in_(among("ids")))
+    )
+)
+_AHEAD = Statement(
+    lambda _: sa.select(outbox.c.entity_key, outbox.c.seq, outbox.c.id).where(
+        outbox.c.connection == sa.bindparam("connection"),
+        outbox.c.entity_key.in_(among("keys")),
+        outbox.c.state == "open",
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,37 +228,49 @@ class Intent:
 
 def intend(tx: Connection, intents: Sequence[Intent], now: float) -> None:
     """Record the intents, one more attempt each. Must be on disk before the vendor is called."""
-    if not intents:
-        return
-    insert = upsert(tx, effects)
-    tx.execute(
-        insert.on_conflict_do_update(
-            index_elements=["command_id"],
-            set_={"attempts": effects.c.attempts + 1, "intent_at": now},
-        ),
+    _INTEND.many(
+        tx,
         [{**vars(intent), "attempts": 1, "intent_at": now, "note": ""} for intent in intents],
     )
 
 
+def _intend(insert: Any) -> Any:
+    new = insert(effects)
+    return new.on_conflict_do_update(
+        index_elements=["command_id"],
+        set_={"attempts": effects.c.attempts + 1, "intent_at": new.excluded.intent_at},
+    )
+
+
+_INTEND = Statement(_intend)
+
+
 def receive(tx: Connection, receipts: Mapping[str, Receipt], now: float) -> None:
     """Record what the vendor answered."""
-    if receipts:
-        tx.execute(
-            effects.update()
-            .where(effects.c.command_id == sa.bindparam("id"))
-            .values(
-                receipt_at=now,
-                native_id=sa.bindparam("native"),
-                changed=sa.bindparam("did"),
-                note=sa.bindparam("says"),
-            ),
-            [
-                {
-                    "id": command_id,
-                    "native": receipt.native_id,
-                    "did": receipt.changed,
-                    "says": receipt.note[:2000],
-                }
-                for command_id, receipt in receipts.items()
-            ],
+    _RECEIVE.many(
+        tx,
+        [
+            {
+                "id": command_id,
+                "native": receipt.native_id,
+                "did": receipt.changed,
+                "says": receipt.note[:2000],
+                "now": now,
+            }
+            for command_id, receipt in receipts.items()
+        ],
+    )
+
+
+_RECEIVE = Statement(
+    lambda _: (
+        effects.update()
+        .where(effects.c.command_id == sa.bindparam("id"))
+        .values(
+            receipt_at=sa.bindparam("now"),
+            native_id=sa.bindparam("native"),
+            changed=sa.bindparam("did"),
+            note=sa.bindparam("says"),
         )
+    )
+)

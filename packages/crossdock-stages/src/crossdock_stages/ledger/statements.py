@@ -1,0 +1,150 @@
+"""Statements that are made once and run by the thousand.
+
+SQLAlchemy makes a statement, finds it in its cache, binds and wraps the result anew for every call:
+most of the CPU time of a small transaction (docs/quality/performance.md). A Statement is written in
+its Core language all the same, so that two databases agree on it; on SQLite its text is kept and
+handed to the driver at once. On PostgreSQL SQLAlchemy runs it as ever.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from crossdock_stages.ledger.store import inserting
+
+Make = Callable[[Any], Any]
+"""Is given the dialect's `insert` and returns the statement."""
+
+
+class Statement:
+    """One statement, for as many rows as are given; its values are named `sa.bindparam`s."""
+
+    def __init__(self, make: Make) -> None:
+        self._make = make
+        self._made: dict[str, Any] = {}
+        self._plan: _Plan | None = None
+
+    def many(self, tx: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it once for each row; all rows have the same keys."""
+        if not rows:
+            return
+        if tx.dialect.name != "sqlite":
+            tx.execute(self._for(tx), rows)
+            return
+        plan = self._planned(tx, rows[0])
+        with _told(plan.text):
+            _driver(tx).executemany(plan.text, map(plan.values, rows))
+
+    def rows(self, tx: Connection, **values: Any) -> Sequence[Any]:
+        """Everything it finds."""
+        if tx.dialect.name != "sqlite":
+            return tx.execute(self._for(tx), values).all()
+        return self._sqlite(tx, values).fetchall()
+
+    def run(self, tx: Connection, **values: Any) -> None:
+        """Run it once, for what it does."""
+        if tx.dialect.name != "sqlite":
+            tx.execute(self._for(tx), values)
+        else:
+            self._sqlite(tx, values)
+
+    def _sqlite(self, tx: Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        text, flat = self._planned(tx, values).spread(values)
+        with _told(text):
+            return _driver(tx).execute(text, flat)
+
+    def _for(self, tx: Connection) -> Any:
+        name = tx.dialect.name
+        if name not in self._made:
+            self._made[name] = self._make(inserting(tx))
+        return self._made[name]
+
+    def _planned(self, tx: Connection, values: Mapping[str, Any]) -> "_Plan":
+        if self._plan is None:
+            made = self._for(tx).compile(dialect=tx.dialect, column_keys=list(values))
+            self._plan = _plan(made, tx)
+        return self._plan
+
+
+def among(name: str) -> Any:
+    """A value that is a list: `column.in_(among("ids"))`."""
+    return sa.bindparam(name, expanding=True)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A statement's text for SQLite, and how its values follow each other."""
+
+    text: str
+    names: tuple[str, ...]
+    fixed: Mapping[str, Any]
+    """Values that stand in the statement itself."""
+    processors: Mapping[str, Callable[[Any], Any]]
+    lists: frozenset[str]
+
+    def values(self, row: Mapping[str, Any]) -> list[Any]:
+        """Of one row, in the order of the text."""
+        if self.fixed:
+            row = {**self.fixed, **row}
+        out = [row[name] for name in self.names]
+        if self.processors:
+            for at, name in enumerate(self.names):
+                if name in self.processors:
+                    out[at] = self.processors[name](out[at])
+        return out
+
+    def spread(self, row: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """The text with as many places as the lists need, and all values.
+
+        Lists are filled up to a power of two, so that SQLite meets few different texts.
+        """
+        text, flat = self.text, []
+        for name, value in zip(self.names, self.values(row), strict=True):
+            if name not in self.lists:
+                flat.append(value)
+                continue
+            items = list(value) or [None]  # nothing equals NULL
+            places = 1 << (len(items) - 1).bit_length()
+            items += items[-1:] * (places - len(items))
+            text = text.replace(f"__[POSTCOMPILE_{name}]", ", ".join("?" * places), 1)
+            flat += items
+        return text, flat
+
+
+def _plan(made: Any, tx: Connection) -> _Plan:
+    assert isinstance(made, SQLCompiler)
+    names = tuple(made.positiontup or ())
+    processors = {}
+    for name in names:
+        process = made.binds[name].type.dialect_impl(tx.dialect).bind_processor(tx.dialect)
+        if process is not None:
+            processors[name] = process
+    return _Plan(
+        text=str(made),
+        names=names,
+        fixed={name: value for name, value in made.params.items() if value is not None},
+        processors=processors,
+        lists=frozenset(name for name in names if made.binds[name].expanding),
+    )
+
+
+def _driver(tx: Connection) -> sqlite3.Connection:
+    driver: Any = tx.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+@contextmanager
+def _told(text: str) -> Iterator[None]:
+    """The driver's errors as SQLAlchemy would have told them."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(text, None, error, sqlite3.Error) from error
