@@ -19,6 +19,7 @@ from crossdock_stages.harness import House, Item, in_line
 from crossdock_stages.judgement import Decision, Wish
 from crossdock_stages.ledger import desk, landing, things, traffic
 from crossdock_stages.ledger.desk import Waiter
+from crossdock_stages.ledger.landing import Ahead
 from crossdock_stages.ledger.things import CrossReference, Known
 from crossdock_stages.ledger.traffic import Seen, ToSend
 from crossdock_stages.recovery import Trouble
@@ -98,22 +99,34 @@ class Decide:
         )
         fresh, out.repeated = _unseen(items, seen)
         out.went, behind = in_line(fresh, queues, _queue_of)
-        out.troubles += [
-            item.trouble(queue=_queue_of(item), behind=reason) for item, reason in behind
-        ]
+        ahead = landing.ahead(tx, {item.envelope.landing for item in fresh}, self.name)
+        here = {item.envelope.landing for item in out.repeated}
+
+        def stuck(item: Item, *, error: Exception | None = None, behind: str = "") -> None:
+            place = ahead[item.envelope.landing].place if item.envelope.landing in ahead else 0
+            out.troubles.append(
+                item.trouble(queue=_queue_of(item), error=error, behind=behind, place=place)
+            )
+
+        for item, reason in behind:
+            stuck(item, behind=reason)
         held: set[str] = set()
         for item in out.went:
             if _queue_of(item) in held:
-                reason = "waits behind earlier news of the same entity"
-                out.troubles.append(item.trouble(queue=_queue_of(item), behind=reason))
+                stuck(item, behind="waits behind earlier news of the same entity")
+                continue
+            if (missing := _missing(ahead.get(item.envelope.landing), here)) is not None:
+                held.add(_queue_of(item))
+                stuck(item, behind=f"waits behind {missing}, which was received earlier")
                 continue
             one = news[item.id]
             try:
                 decision = judgement.judge(one.envelope, one.data, known, self.rules)
             except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
                 held.add(_queue_of(item))
-                out.troubles.append(item.trouble(queue=_queue_of(item), error=error))
+                stuck(item, error=error)
                 continue
+            here.add(item.envelope.landing)
             if decision.know is not None:
                 known[decision.know.id] = decision.know
             self._note(one, decision, out)
@@ -268,6 +281,11 @@ def _resolved(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]
         if ours and ours != envelope.subject:
             envelope = replace(envelope, subject=ours)
     return _News(item, envelope, data.model_copy(update=updates) if updates else data)
+
+
+def _missing(ahead: Ahead | None, here: set[str]) -> str | None:
+    """The first earlier payload of the same entity that has not come this far."""
+    return next((one for one in ahead.rows if one not in here), None) if ahead else None
 
 
 def _queue_of(item: Item) -> str:

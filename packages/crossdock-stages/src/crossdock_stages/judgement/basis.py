@@ -56,6 +56,14 @@ class Case:
         """What was known of the event's own entity."""
         return self.known.get(self.envelope.subject)
 
+    @property
+    def moment(self) -> str:
+        """Tells this news from other news of the same content.
+
+        A source without revisions may go back and forth; there each telling is news of its own.
+        """
+        return self.envelope.revision or self.envelope.id
+
     def learnt(self, digest: str, *, state: str = "", label: str = "") -> Known:
         """The event's entity as it is known from now on."""
         envelope = self.envelope

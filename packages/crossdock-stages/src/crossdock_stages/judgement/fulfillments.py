@@ -62,7 +62,7 @@ def judge(case: Case, data: Fulfillment) -> Decision:
                     reason="fulfillment_changed",
                 ),
             )
-    key = "" if verb == "create" else f"{envelope.revision}:{mark}"
+    key = "" if verb == "create" else f"{case.moment}:{mark}"
     return Decision(
         applied=True,
         reason=f"to be told to {', '.join(targets)}",

@@ -101,7 +101,7 @@ def judge(case: Case, order: Order) -> Decision:
             applied=True,
             reason=f"to be updated at {target}",
             know=know,
-            wishes=(wish("update", f"{envelope.revision}:{know.digest}"),),
+            wishes=(wish("update", f"{case.moment}:{know.digest}"),),
         )
     return Decision(
         applied=True,

@@ -74,7 +74,7 @@ def _tell(
         others = list(case.rules.able(others, verb))
     if not others or verb not in COMMAND_TYPES:
         return recorded("recorded; nobody is told", know)
-    key = f"{case.envelope.revision}:{know.digest}"
+    key = f"{case.moment}:{know.digest}"
     return Decision(
         applied=True,
         reason=f"to be told to {', '.join(others)}",

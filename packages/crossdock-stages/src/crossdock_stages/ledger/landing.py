@@ -201,6 +201,102 @@ def unsettled(tx: Connection, *, before: float, limit: int = 500) -> list[Unsett
     ]
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """Where one row stands in its entity's sequence."""
+
+    place: int
+    """When it was received, in microseconds: its place in line."""
+    rows: tuple[str, ...]
+    """Earlier rows of the same entity whose news is still on its way, oldest first."""
+
+
+def ahead(tx: Connection, landing_ids: Iterable[str], stage: str) -> dict[str, Ahead]:
+    """What must be decided on before the news of these rows, which `stage` now has at hand.
+
+    The bus may lose one message and bring the next; the sequence in which news was received is
+    here. What waits at `stage` for a reason of its own is not ahead of anything: it may be waiting
+    for this very news. Replays travel by themselves.
+    """
+    columns = (landing.c.id, landing.c.connection, landing.c.entity_key, landing.c.received_at)
+    mine = tx.execute(
+        sa.select(*columns, landing.c.mode).where(landing.c.id.in_(list(landing_ids)))
+    ).all()
+    keys: dict[str, set[str]] = {}
+    for row in mine:
+        if row.entity_key and not row.mode:
+            keys.setdefault(row.connection, set()).add(row.entity_key)
+    on_the_way = [
+        row
+        for connection, wanted in keys.items()
+        for row in tx.execute(
+            sa.select(*columns, landing.c.events)
+            .where(
+                landing.c.connection == connection,
+                landing.c.entity_key.in_(wanted),
+                landing.c.settled.is_(False),
+                landing.c.mode == "",
+                landing.c.received_at < max(row.received_at for row in mine),
+            )
+            .order_by(landing.c.received_at)
+        )
+    ]
+    ended = _ended(tx, {row.id: json.loads(row.events) for row in on_the_way}, stage)
+    earlier: dict[tuple[str, str], list[Any]] = {}
+    for row in on_the_way:
+        if row.id not in ended:
+            earlier.setdefault((row.connection, row.entity_key), []).append(row)
+    return {
+        row.id: Ahead(
+            int(row.received_at * 1e6),
+            tuple(
+                other.id
+                for other in ([] if row.mode else earlier.get((row.connection, row.entity_key), ()))
+                if other.received_at < row.received_at
+            ),
+        )
+        for row in mine
+    }
+
+
+def _ended(tx: Connection, events: Mapping[str, Sequence[str]], stage: str) -> set[str]:
+    """Those of these rows of which nothing is on its way any more, though nobody settled them."""
+    every = [one for row_id, told in events.items() for one in (row_id, *told)]
+    ended: set[str] = set()
+    for start in range(0, len(every), 500):
+        part = every[start : start + 500]
+        for column in (inbox.c.event_id, dead_letters.c.message_id, exceptions.c.message_id):
+            ended.update(tx.execute(sa.select(column).where(column.in_(part))).scalars())
+        ended.update(_waiting_for_themselves(tx, part, stage))
+    return {
+        row_id
+        for row_id, told in events.items()
+        if row_id in ended or (told and ended.issuperset(told))
+    }
+
+
+def _waiting_for_themselves(tx: Connection, ids: Sequence[str], stage: str) -> list[str]:
+    """Those of these messages whose queue at `stage` waits for a reason of its own."""
+    queue_of = {
+        row.message_id: row.entity_key
+        for row in tx.execute(
+            sa.select(waiting.c.message_id, waiting.c.entity_key).where(
+                waiting.c.stage == stage, waiting.c.message_id.in_(ids)
+            )
+        )
+    }
+    if not queue_of:
+        return []
+    heads: dict[str, str] = {}
+    for row in tx.execute(
+        sa.select(waiting.c.entity_key, waiting.c.code)
+        .where(waiting.c.stage == stage, waiting.c.entity_key.in_(set(queue_of.values())))
+        .order_by(waiting.c.place, waiting.c.seq)
+    ):
+        heads.setdefault(row.entity_key, row.code)
+    return [one for one, queue in queue_of.items() if heads[queue] != "behind"]
+
+
 def republished(tx: Connection, landing_ids: Sequence[str], now: float) -> None:
     """Note that the sweeper sent these again."""
     if landing_ids:
