@@ -172,7 +172,10 @@ class Case:
         from crossdock.canonical.entity import contract_error
 
         try:
-            return list(self.connector.translate(raw))
+            events: list[Any] = list(self.connector.translate(raw))
+            for event in events:
+                _ = event.data  # a Statement is checked when its model is asked for
+            return events
         except ValidationError as error:
             raise contract_error(error.title, error) from None
 

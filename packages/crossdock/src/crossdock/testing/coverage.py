@@ -1,0 +1,280 @@
+"""Mapping coverage: what becomes of each field of a vendor's schema.
+
+Nothing is claimed: each field of a sample is changed, and what changes in the events tells where
+it went. A field that changes nothing must be ignored with a reason, or be shown to matter.
+
+    ORDERS = Coverage(
+        name="orders/create",
+        samples=[ORDER],
+        schema=fieldpaths.schema_fields(OPENAPI, "#/components/schemas/Order"),
+        ignored={"/client_details/**": "the browser's, not the order's"},
+    )
+
+`python -m crossdock.testing.coverage FOLDER` prints the report of a connector.
+"""
+
+import copy
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from crossdock import fieldpaths, jsontext, plugins
+from crossdock.connector import Connector, Ignore, Translates
+from crossdock.errors import ContractError
+from crossdock.testing.conformance import hostile
+from crossdock.testing.conformance.subject import Sample
+
+_OTHERS: Mapping[str, tuple[Any, ...]] = {
+    "str": (
+        "kit-other",
+        "12.34",
+        "7",
+        "2001-02-03T04:05:06Z",
+        "2001-02-03 04:05:06",
+        "EUR",
+        "DE",
+        "cancelled",
+        "",
+        None,
+    ),
+    "bool": (True, False, None),
+    "int": (4, 987654321, 0, None, "7"),
+    "float": (4.5, 0.0, None, "7.5"),
+    "NoneType": (
+        "kit-other",
+        "2001-02-03T04:05:06Z",
+        "12.34",
+        7,
+        True,
+        ["kit-other"],
+        {"kit": "other"},
+    ),
+    "list": (["kit-other"], [{"kit": "other"}], None),
+    "dict": ({"kit": "other"}, None),
+}
+_BY_TYPE: Mapping[str, tuple[Any, ...]] = {
+    "string": _OTHERS["str"],
+    "number": (4.5, 7, "7.5"),
+    "integer": (7, 987654321, "7"),
+    "boolean": (True, False),
+    "array": _OTHERS["list"],
+    "object": _OTHERS["dict"],
+}
+
+
+@dataclass(frozen=True)
+class CoverageReport:
+    """What became of the fields of one schema, each by its pattern."""
+
+    name: str
+    mapped: Mapping[str, tuple[str, ...]]
+    """Field to the canonical places that it changes; `(refused)` where a wrong value is refused."""
+    extended: Mapping[str, tuple[str, ...]]
+    told: Mapping[str, str]
+    """Field to the author's word on what it is used for, where changing it alone shows nothing."""
+    ignored: Mapping[str, str]
+    unexplained: Sequence[str]
+    stale: Sequence[str]
+    """Patterns in `ignored` or `told` that name no field, or one that is mapped."""
+
+    @property
+    def fields(self) -> int:
+        """How many there are."""
+        known = (self.mapped, self.extended, self.told, self.ignored)
+        return sum(map(len, known)) + len(self.unexplained)
+
+    def table(self) -> str:
+        """As Markdown."""
+        rows = [
+            *((place, "mapped", ", ".join(to)) for place, to in self.mapped.items()),
+            *((place, "extended", ", ".join(to)) for place, to in self.extended.items()),
+            *((place, "mapped", why) for place, why in self.told.items()),
+            *((place, "ignored", why) for place, why in self.ignored.items()),
+            *((place, "**unexplained**", "") for place in self.unexplained),
+        ]
+        lines = [f"| {place} | {what} | {where} |" for place, what, where in sorted(rows)]
+        return "\n".join([f"| {self.name} | | where, or why not |", "|---|---|---|", *lines])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """One vendor schema, and the words about those fields that are not mapped."""
+
+    name: str
+    samples: Sequence[Sample]
+    """Of this schema; the richer, the more is seen by itself."""
+    translate: Translates
+    schema: Mapping[str, str] | None = None
+    """Field patterns with JSON types (`fieldpaths.schema_fields`); None: the fields of the samples."""
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    """Pattern (`/a/b`, `/lines/*/x`, `/client_details/**`) to the reason why it is left out."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Pattern to what it is used for, where changing it alone shows nothing."""
+
+    def report(self) -> CoverageReport:
+        """Change every field in turn and see. Computed once."""
+        return self._report
+
+    @cached_property
+    def _report(self) -> CoverageReport:
+        bodies = [(sample, sample.raw().body) for sample in self.samples]
+        places: dict[str, str] = {}
+        for _, body in bodies:
+            for place, value in fieldpaths.leaves(body).items():
+                places.setdefault(place, type(value).__name__)
+        if self.schema is not None:
+            places = {place: places.get(place, kind) for place, kind in self.schema.items()}
+        mapped: dict[str, tuple[str, ...]] = {}
+        extended: dict[str, tuple[str, ...]] = {}
+        told: dict[str, str] = {}
+        ignored: dict[str, str] = {}
+        unexplained: list[str] = []
+        used: set[str] = set()
+        for place, kind in sorted(places.items()):
+            moved = self._moved(bodies, place, kind)
+            plain = tuple(one for one in moved if not one.startswith("/extensions"))
+            word = self._word(self.told, place)
+            reason = self._word(self.ignored, place)
+            if plain:
+                mapped[place] = plain[:3]
+            elif moved:
+                extended[place] = moved[:3]
+            elif word:
+                told[place] = self.told[word]
+                used.add(word)
+            elif reason:
+                ignored[place] = self.ignored[reason]
+                used.add(reason)
+            else:
+                unexplained.append(place)
+        stale = [one for one in (*self.told, *self.ignored) if one not in used]
+        return CoverageReport(self.name, mapped, extended, told, ignored, unexplained, stale)
+
+    def _word(self, words: Mapping[str, str], place: str) -> str | None:
+        return next((one for one in words if fieldpaths.covers(one, place)), None)
+
+    def _moved(
+        self, bodies: Sequence[tuple[Sample, Any]], place: str, kind: str
+    ) -> tuple[str, ...]:
+        """Where the events change when this field does, over all samples and other values."""
+        for sample, body in bodies:
+            before = self._events(sample, body)
+            for path in _paths(body, place):
+                there = _there(body, path)
+                old = hostile.at(body, path) if there else None
+                others = _OTHERS.get(type(old).__name__, ()) if there else _BY_TYPE.get(kind, ())
+                for other in others or _BY_TYPE["string"]:
+                    if there and other == old and type(other) is type(old):
+                        continue
+                    after = self._events(sample, _with(body, path, other))
+                    moved = _differences(before, after)
+                    if moved:
+                        return moved
+        return ()
+
+    def _events(self, sample: Sample, body: Any) -> dict[str, Any]:
+        """Canonical places with their values, over all events."""
+        found: dict[str, Any] = {}
+        try:
+            for event in self.translate(sample.raw(jsontext.dump(body))):
+                found[f"({event.type})"] = True
+                found["(native id)"] = event.native_id
+                found["(revision)"] = event.revision
+                found["(occurred_at)"] = event.occurred_at
+                for place, value in fieldpaths.fields(jsontext.parse(event.data.dump())):
+                    if not isinstance(value, dict | list):
+                        found.setdefault(place, []).append(value)
+        except Ignore:
+            return {"(ignored)": True}
+        except (ContractError, ValueError):
+            return {"(refused)": True}
+        return found
+
+
+def _paths(body: Any, place: str) -> list[hostile.Path]:
+    """Where a pattern points in a document: the first three of each list. May not be there yet."""
+    found: list[tuple[Any, hostile.Path]] = [(body, ())]
+    parts = [one.replace("~1", "/").replace("~0", "~") for one in place.split("/")[1:]]
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        nearer: list[tuple[Any, hostile.Path]] = []
+        for value, path in found:
+            if part == "*" and isinstance(value, list):
+                nearer += [(one, (*path, i)) for i, one in enumerate(value[:3])]
+            elif part == "*" and isinstance(value, dict):
+                nearer += [(one, (*path, key)) for key, one in [*value.items()][:3]]
+            elif isinstance(value, dict) and (part in value or last):
+                nearer.append((value.get(part), (*path, part)))
+            elif isinstance(value, dict) and value.get(part) is None:
+                nearer.append(({}, (*path, part)))
+        found = nearer
+    return [path for _, path in found if path]
+
+
+def _there(body: Any, path: hostile.Path) -> bool:
+    try:
+        hostile.at(body, path)
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
+
+
+def _with(body: Any, path: hostile.Path, value: Any) -> Any:
+    """A copy with this value there, objects on the way made as needed."""
+    made = copy.deepcopy(body)
+    node = made
+    for step in path[:-1]:
+        if isinstance(node, dict) and not isinstance(node.get(step), dict | list):
+            node[step] = {}
+        node = node[step]
+    node[path[-1]] = value
+    return made
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    if "(refused)" in after and "(refused)" not in before:
+        return ("(refused when wrong)",)
+    if "(ignored)" in after and "(ignored)" not in before:
+        return ("(decides whether it is told)",)
+    return tuple(
+        sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+    )
+
+
+def reports(folder: Path) -> Iterator[CoverageReport]:
+    """Of the connector in this folder, as its tests/test_conformance.py declares."""
+    from crossdock.testing.conformance.__main__ import subject_of
+
+    for coverage in subject_of(folder).coverage:
+        yield coverage.report()
+
+
+def translate_of(name: str) -> Translates:
+    """A registered connector's translate."""
+    connector: Connector = plugins.load([name])[name]
+    return connector.translate
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the tables; exit code 1 when a field is unexplained."""
+    folders = sys.argv[1:] if arguments is None else arguments
+    bad = 0
+    for folder in folders or ["."]:
+        for report in reports(Path(folder).resolve()):
+            print(report.table())  # noqa: T201 - the answer of this command
+            print(  # noqa: T201
+                f"\n{report.fields} fields: {len(report.mapped) + len(report.told)} mapped, "
+                f"{len(report.extended)} extended, {len(report.ignored)} ignored, "
+                f"{len(report.unexplained)} unexplained\n"
+            )
+            for stale in report.stale:
+                print(f"stale: {stale} names no field, or one that is mapped")  # noqa: T201
+            bad += len(report.unexplained) + len(report.stale)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
