@@ -106,7 +106,7 @@ def _record(
                 }
                 lines.append((child, resolve(store, name) if name else 0, name, line))
                 inverse_of = inverse
-    record = resolve(store, external) if external else 0
+    record = resolve(store, external) if external else int(values.pop(".id", 0))
     values.pop(".id", None)
     if record:
         store.write(model, [record], values)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from crossdock_odoo import sandbox_counts, sandbox_load
+from crossdock_odoo.sandbox_account import Account
 from crossdock_odoo.sandbox_errors import (
     OdooFault,
     unprocessable,
@@ -16,10 +17,12 @@ from crossdock_odoo.sandbox_errors import (
     validation_error,
     value_error,
 )
+from crossdock_odoo.sandbox_products import Products
 from crossdock_odoo.sandbox_sale import Sale
 from crossdock_odoo.sandbox_search import search
 from crossdock_odoo.sandbox_stock import Stock
 from crossdock_odoo.sandbox_store import STAMP, Row, Store
+from crossdock_odoo.sandbox_till import Till
 
 Context = Mapping[str, Any]
 RECORD_METHODS = {"read", "write", "unlink"}
@@ -36,8 +39,9 @@ class Methods:
         self.store = store
         self.stock = Stock(store)
         self.sale = Sale(store, self.stock)
+        self.account = Account(store)
+        self.stock.returns.delivered = self.account.status
         store.names |= {
-            "product.product": _product_name,
             "res.partner": _partner_name,
             "stock.location": lambda db, row: row["complete_name"],
             "product.pricelist": lambda db, row: (
@@ -51,7 +55,9 @@ class Methods:
             ),
         }
         store.computed["res.partner", "commercial_partner_id"] = _commercial
-        store.defaults["product.product"] = self._product_defaults
+        store.defaults["res.partner"] = _partner_defaults
+        self.products = Products(store)
+        self.till = Till(store, self.stock)
         for model in store.tables:
             store.computed[model, "display_name"] = lambda db, row, model=model: db.display(  # type: ignore[misc]
                 model, row["id"]
@@ -70,6 +76,8 @@ class Methods:
             ("stock.backorder.confirmation", "process"): self._process,
             ("stock.backorder.confirmation", "process_cancel_backorder"): self._process_drop,
             **self.stock.returns.actions(),
+            **self.till.actions(),
+            **self.account.actions(),
         }
         self.model_methods: dict[str, Callable[..., Any]] = {
             "search": self._search,
@@ -112,7 +120,7 @@ class Methods:
         action = self.actions.get((model, method))
         if action is None:
             raise OdooFault("unknown.method", f"The method '{model}.{method}' does not exist")
-        return action(list(ids or []), context)
+        return action(list(ids or []), context, **named)
 
     def _bound(
         self,
@@ -238,9 +246,6 @@ class Methods:
                     "The operation cannot be completed: The short name of the warehouse must be "
                     "unique per company!"
                 )
-        if model == "res.partner":
-            values.setdefault("type", "contact")
-            values.setdefault("lang", "en_US")
         if model == "ir.model.data":
             target, name = values["model"], f"{values['module']}.{values['name']}"
             if store.by(model, "complete_name", name):
@@ -248,21 +253,11 @@ class Methods:
             made = sandbox_load.remember(store, target, values["res_id"], name)
             store.update(model, made, noupdate=bool(values.get("noupdate")))
             return made
+        if model == "account.payment.register":
+            values = {**self.account.proposal(context), **values}
         if model == "stock.quant" and context.get("inventory_mode"):
             return sandbox_counts.count(store, values)
         return store.create(model, values)
-
-    def _product_defaults(self, row: Row) -> None:
-        """A product of its own template, sold in pieces."""
-        named = {"name": row.get("name"), "list_price": row.get("list_price", 0.0)}
-        if not row.get("product_tmpl_id"):
-            row["product_tmpl_id"] = self.store.insert("product.template", named)["id"]
-        row["lst_price"] = row.get("list_price", 0.0)
-        for field, value in (("uom_id", 1), ("tracking", "none"), ("product_variant_count", 1)):
-            row.setdefault(field, value)
-        if self.store.version < 18 and row.get("detailed_type"):
-            row["type"] = row["detailed_type"]
-        row.setdefault("type", "consu")
 
     def _write(
         self,
@@ -345,8 +340,10 @@ class Methods:
         return True
 
 
-def _product_name(store: Store, row: Row) -> str:
-    return f"[{row['default_code']}] {row['name']}" if row["default_code"] else str(row["name"])
+def _partner_defaults(row: Row) -> None:
+    row.setdefault("type", "contact")
+    row.setdefault("lang", "en_US")
+    row.setdefault("partner_share", True)
 
 
 def _partner_name(store: Store, row: Row) -> str:

@@ -5,6 +5,10 @@ A type is `char`, `text`, `html`, `bool`, `int`, `float`, `date`, `datetime`, `j
 (flow 02). Every model also has id, display_name, create_date and write_date.
 """
 
+from crossdock_odoo.sandbox_models_accounts import ACCOUNTING
+from crossdock_odoo.sandbox_models_catalog import CATALOG, MORE
+from crossdock_odoo.sandbox_models_catalog import INDEXED as CATALOG_INDEXED
+
 REF = "m2o:"
 
 COMMON = {
@@ -34,7 +38,14 @@ _LINE = {
 }
 
 MODELS: dict[str, dict[str, str]] = {
-    "res.company": {"name": "char", "currency_id": "m2o:res.currency"},
+    "res.company": {
+        "name": "char",
+        "currency_id": "m2o:res.currency",
+        "fiscalyear_lock_date": "date",
+        "tax_lock_date": "date",
+        "sale_lock_date": "date",
+        "hard_lock_date": "date",
+    },
     "res.users": {
         "login": "char",
         "name": "char",
@@ -279,7 +290,6 @@ MODELS: dict[str, dict[str, str]] = {
     },
     "stock.lot": {"name": "char", "product_id": "m2o:product.product"},
     "stock.package": {"name": "char"},
-    "account.move": {"name": "char"},
     "stock.quant": {
         "product_id": "m2o:product.product",
         "location_id": "m2o:stock.location",
@@ -311,12 +321,14 @@ INDEXED = {
     "sale.order.line": ("order_id",),
     "stock.picking": ("sale_id", "backorder_id", "return_id"),
     "stock.return.picking.line": ("wizard_id",),
+    "account.move.line": ("move_id",),
     "stock.move": ("picking_id", "sale_line_id", "origin_returned_move_id"),
     "stock.move.line": ("picking_id", "move_id"),
     "stock.quant": ("product_id",),
     "product.product": ("default_code", "barcode", "product_tmpl_id"),
     "res.partner": ("parent_id", "ref", "email"),
     "res.country.state": ("country_id",),
+    **CATALOG_INDEXED,
 }
 
 ORDERS = {
@@ -332,15 +344,26 @@ ORDERS = {
 
 def fields_of(version: int) -> dict[str, dict[str, str]]:
     """All models of one major version, with the names that differ (README of the recordings)."""
-    models = {name: {"id": "int", **COMMON, **fields} for name, fields in MODELS.items()}
+    models = {
+        name: {"id": "int", **COMMON, **fields, **MORE.get(name, {})}
+        for name, fields in {**CATALOG, **ACCOUNTING, **MODELS}.items()
+    }
     line = models["sale.order.line"]
     if version >= 19:
         line |= {"tax_ids": "m2m:account.tax", "product_uom_id": "m2o:uom.uom"}
     else:
         line |= {"tax_id": "m2m:account.tax", "product_uom": "m2o:uom.uom"}
     if version < 18:
+        models["account.payment"]["ref"] = models["account.payment"].pop("memo")
+        models["account.payment"].pop("invoice_ids")
+        models["account.move"].pop("invoice_currency_rate")
+        for lock in ("sale_lock_date", "hard_lock_date"):
+            models["res.company"].pop(lock)
         models["sale.order"].pop("duplicated_order_ids")
-        models["product.product"].pop("is_storable")
-        models["product.product"]["detailed_type"] = "sel:consu,service,product"
+        for model in ("product.product", "product.template"):
+            models[model].pop("is_storable")
+            models[model]["detailed_type"] = "sel:consu,service,product"
+        models["pos.order"].pop("uuid")
+        models["pos.payment"].pop("uuid")
         models["account.tax"].pop("price_include_override")
     return models

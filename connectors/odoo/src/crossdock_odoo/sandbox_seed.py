@@ -32,6 +32,21 @@ STATES = {
     "DE": "BB BE BW BY HB HE HH MV NI NW RP SH SL SN ST TH",
     "AU": "ACT NSW NT QLD SA TAS VIC WA",
 }
+ACCOUNTS = (
+    ("101401", "Bank", "asset_cash"),
+    ("101410", "Marketplaces", "asset_current"),
+    ("121000", "Account Receivable", "asset_receivable"),
+    ("251000", "Tax Received", "liability_current"),
+    ("400000", "Product Sales", "income"),
+    ("400100", "Returns", "income_other"),
+    ("620000", "Fees", "expense"),
+    ("690000", "Other", "expense_other"),
+)
+JOURNALS = (
+    ("INV", "Sales", "sale"),
+    ("BNK1", "Bank", "bank"),
+    ("MISC", "Miscellaneous Operations", "general"),
+)
 CURRENCIES = (("USD", "$", 1.0), ("EUR", "€", 0.9137), ("GBP", "£", 0.79), ("CAD", "$", 1.37))
 
 
@@ -52,6 +67,7 @@ def basics(store: Store) -> None:
             {"name": code, "symbol": symbol, "rate": rate, "decimal_places": 2, "rounding": 0.01},
         )
     store.insert("res.company", {"name": "My Company (San Francisco)", "currency_id": 1})
+    store.insert("res.lang", {"name": "English (US)", "code": "en_US"})
     store.insert("uom.uom", {"name": "Units"})
     store.insert("decimal.precision", {"name": "Product Price", "digits": 2})
     parameter = {"key": "database.uuid", "value": "b1d220e6-e6ea-11f1-adba-02fc00000001"}
@@ -68,6 +84,14 @@ def basics(store: Store) -> None:
         },
         2,
     )
+
+
+def books(store: Store) -> None:
+    """Accounts and journals, with the ids of the lab's 19.0."""
+    for code, name, kind in ACCOUNTS:
+        store.insert("account.account", {"code": code, "name": name, "account_type": kind})
+    for code, name, kind in JOURNALS:
+        store.insert("account.journal", {"code": code, "name": name, "type": kind, "company_id": 1})
 
 
 def warehouse(store: Store, stock: Stock, code: str, name: str) -> int:
@@ -112,26 +136,38 @@ def product(
     record: int | None = None,
 ) -> int:
     """A product with one variant."""
-    template = store.insert("product.template", {"name": name, "list_price": price})
-    values = {
+    shared = {
         "name": name,
-        "default_code": sku,
-        "barcode": barcode,
         "list_price": price,
-        "lst_price": price,
-        "weight": weight,
+        "sale_ok": True,
         "type": "service" if service else "consu",
         "invoice_policy": "order" if service else "delivery",
+    }
+    if store.version >= 18:
+        shared["is_storable"] = not service
+    else:
+        shared["type"] = shared["detailed_type"] = "service" if service else "product"
+    template = store.insert("product.template", shared)
+    values = {
+        **shared,
+        "default_code": sku,
+        "barcode": barcode,
+        "weight": weight,
         "uom_id": 1,
         "product_tmpl_id": template["id"],
         "tracking": "none",
-        "product_variant_count": 1,
     }
-    if store.version >= 18:
-        values["is_storable"] = not service
-    else:
-        values["type"] = values["detailed_type"] = "service" if service else "product"
     return int(store.insert("product.product", values, record)["id"])
+
+
+def till(store: Store, name: str) -> int:
+    """A point of sale of the first warehouse, with card and cash."""
+    for method, kind in (("Card", "bank"), ("Customer Account", "pay_later"), ("Cash", "cash")):
+        values = {"name": method, "type": kind, "is_cash_count": kind == "cash"}
+        store.insert("pos.payment.method", values)
+    values = {"name": "PoS Orders", "code": "outgoing", "warehouse_id": 1}
+    kind_id = store.insert("stock.picking.type", values)["id"]
+    return store.create("pos.config", {"name": name, "picking_type_id": kind_id})
 
 
 def demo(store: Store, stock: Stock) -> None:
@@ -155,6 +191,7 @@ def demo(store: Store, stock: Stock) -> None:
                     "company_id": 1,
                 },
             )
+    books(store)
     location = warehouse(store, stock, WAREHOUSE, "YourCompany")
     for item in CATALOG:
         made = product(
@@ -168,5 +205,6 @@ def demo(store: Store, stock: Stock) -> None:
         store.insert(
             "stock.quant", {"product_id": made, "location_id": location, "quantity": STOCK}
         )
+    till(store, "Shop")
     product(store, "Shipping", "SHIPPING", 0.0, service=True)
     product(store, "Discount", "DISCOUNT", 0.0, service=True)
