@@ -108,7 +108,8 @@ class Coverage:
     """Of this schema; the richer, the more is seen by itself."""
     translate: Translates
     schema: Mapping[str, str] | None = None
-    """Field patterns with JSON types (`fieldpaths.schema_fields`); None: the fields of the samples."""
+    """Field patterns with JSON types (`fieldpaths.schema_fields`);
+    None: the fields of the samples."""
     ignored: Mapping[str, str] = field(default_factory=dict)
     """Pattern (`/a/b`, `/lines/*/x`, `/client_details/**`) to the reason why it is left out."""
     told: Mapping[str, str] = field(default_factory=dict)
@@ -239,9 +240,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[s
         return ("(refused when wrong)",)
     if "(ignored)" in after and "(ignored)" not in before:
         return ("(decides whether it is told)",)
-    return tuple(
-        sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
-    )
+    return tuple(sorted(key for key in {*before, *after} if before.get(key) != after.get(key)))
 
 
 def reports(folder: Path) -> Iterator[CoverageReport]:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from importlib import import_module
@@ -14,7 +14,7 @@ from crossdock import plugins
 from crossdock.connector import Config, Connector, Context, Ignore
 from crossdock.errors import ConfigError, ContractError, CrossdockError
 from crossdock.events import Command, Event, Raw, Receipt
-from crossdock.http import Http
+from crossdock.http import Http, Retry
 from crossdock.testing.conformance.subject import Sample, Subject
 from crossdock.testing.conformance.wire import Wire
 from crossdock.testing.sandbox import serve
@@ -24,15 +24,21 @@ NO_ANSWER_S = 0.25
 """How long a connector waits at the wire in the kit's hands, when nobody answers."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Impatient(Context):
-    """A context whose HTTP client gives up soon, so that a check of a time-out takes no minute."""
+QUICK = Retry(attempts=3, first_s=0.005, total_s=0.05)
+"""As a runner's client repeats safe calls, but without its pauses."""
 
-    timeout_s: float = NO_ANSWER_S
+
+@dataclass(frozen=True, kw_only=True)
+class KitContext(Context):
+    """What a runner gives a connector, in a hurry: short pauses, and a short patience if asked."""
+
+    timeout_s: float | None = None
 
     def http(self, **options: Any) -> Http:
         """As `Context.http`."""
-        options["timeout_s"] = self.timeout_s
+        options.setdefault("retry", QUICK)
+        if self.timeout_s is not None:
+            options["timeout_s"] = self.timeout_s
         return super().http(**options)
 
 
@@ -65,10 +71,9 @@ class Bench:
             return effects(self.box)
 
     @asynccontextmanager
-    async def reopened(self, context: Context | None = None) -> AsyncIterator[Any]:
+    async def reopened(self) -> AsyncIterator[Any]:
         """The connector opened anew on the same sandbox, as after a restart."""
-        opened = self.case.connector.open(self.config, context or Context(connection="kit"))
-        async with opened as port:
+        async with self.case.open(self.config) as port:
             yield port
 
     async def poll(self, cursor: str | None = None, port: Any = None) -> list[Raw]:
@@ -149,7 +154,7 @@ class Case:
         *,
         box: Any = None,
         config: Mapping[str, Any] | None = None,
-        context: Context | None = None,
+        timeout_s: float | None = None,
     ) -> AsyncIterator[Bench]:
         """A fresh sandbox (or this one), served, and the connector opened on it."""
         box = self.sandbox() if box is None else box
@@ -157,13 +162,20 @@ class Case:
         try:
             async with serve(wire) as url:
                 made = self.configure({**self.given(box, url), **(config or {})})
-                opened = self.connector.open(made, context or Context(connection="kit"))
-                async with opened as port:
+                async with self.open(made, timeout_s=timeout_s) as port:
                     yield Bench(self, box, url, wire, port, made)
         finally:
             aclose = getattr(box, "aclose", None)
             if aclose is not None:
                 await aclose()
+
+    def open(
+        self, config: Config, *, timeout_s: float | None = None
+    ) -> AbstractAsyncContextManager[Any]:
+        """The connector, opened as a runner opens it."""
+        secrets = tuple(self.secrets(config).values())
+        context = KitContext(connection="kit", secrets=secrets, timeout_s=timeout_s)
+        return self.connector.open(config, context)
 
     def translate(self, raw: Raw) -> list[Event[Any]]:
         """All events; ContractError for what pydantic refuses, as the translate stage has it."""
@@ -175,9 +187,9 @@ class Case:
             events: list[Any] = list(self.connector.translate(raw))
             for event in events:
                 _ = event.data  # a Statement is checked when its model is asked for
-            return events
         except ValidationError as error:
             raise contract_error(error.title, error) from None
+        return events
 
     def outcome(self, raw: Raw) -> list[Event[Any]] | str:
         """The events, or the reason why there are none. Anything else passes through."""

@@ -17,7 +17,7 @@ from crossdock.errors import (
     TransientError,
     UnavailableError,
 )
-from crossdock.testing.conformance.bench import Bench, Case, Impatient, caught
+from crossdock.testing.conformance.bench import NO_ANSWER_S, Bench, Case, caught
 from crossdock.testing.conformance.kit import Failed, NotForThis, check
 from crossdock.testing.conformance.subject import Features
 from crossdock.testing.conformance.wire import CUT, SILENT, Answer, Fault, Seen, refuse
@@ -32,11 +32,11 @@ def _calls(features: Features) -> bool:
 
 
 async def _each(
-    case: Case, fault: Fault, *, context: Any = None
+    case: Case, fault: Fault, *, timeout_s: float | None = None
 ) -> list[tuple[str, BaseException | None, Bench]]:
     """What each port's call raises when every request meets this fault."""
     told = []
-    async with case.bench(context=context) as bench:
+    async with case.bench(timeout_s=timeout_s) as bench:
         calls = case.calls(bench)
         if not calls:
             raise Failed("no port can be called", "give Subject(commands=…) for what it handles")
@@ -72,9 +72,7 @@ async def nobody_listens(case: Case) -> None:
     async with case.bench() as bench:
         given = {**case.given(bench.box, bench.url)}
     # the server is gone now, its address still stands in the config
-    from crossdock.connector import Context
-
-    async with case.connector.open(case.configure(given), Context(connection="kit")) as port:
+    async with case.open(case.configure(given)) as port:
         gone = Bench(case, bench.box, bench.url, bench.wire, port, bench.config)
         for name, call in case.calls(gone).items():
             error = await caught(call)
@@ -102,7 +100,7 @@ async def cut(case: Case) -> None:
 @check("errors.no-answer-in-time", "bronze", wants=_calls)
 async def silence(case: Case) -> None:
     """A time-out means unknown, never failed."""
-    told = await _each(case, SILENT, context=Impatient(connection="kit"))
+    told = await _each(case, SILENT, timeout_s=NO_ANSWER_S)
     _must(told, TransientError, "no answer comes")
 
 

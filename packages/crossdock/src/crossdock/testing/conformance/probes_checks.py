@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from crossdock.connector import Context, Health
+from crossdock.connector import Health
 from crossdock.errors import AuthError, UnavailableError
 from crossdock.testing.conformance.bench import Case, caught
 from crossdock.testing.conformance.kit import Failed, NotForThis, check
@@ -46,7 +46,7 @@ async def credential(case: Case) -> None:
             if not value:
                 continue
             wrong = bench.config.model_copy(update={name: SecretStr("kit" + value[:-3][::-1])})
-            async with case.connector.open(wrong, Context(connection="kit")) as port:
+            async with case.open(wrong) as port:
                 error = await caught(port.probe)
             errors.append(f"{name}: {error!r:.120}")
             if isinstance(error, AuthError):

@@ -128,9 +128,7 @@ async def other_secret(case: Case) -> None:
         if not changed:
             raise Failed("the config has no secret", "keep the webhook secret as a SecretStr")
         other = bench.config.model_copy(update=changed)
-        from crossdock.connector import Context
-
-        async with case.connector.open(other, Context(connection="kit")) as port:
+        async with case.open(other) as port:
             for sample, request in requests:
                 _refused(port, request, f"{sample} signed with another secret")
 
