@@ -7,17 +7,15 @@ handed to the driver at once. On PostgreSQL SQLAlchemy runs it as ever.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from crossdock_stages.ledger.store import inserting
+from crossdock_stages.ledger.store import inserting, sqlite_driver, told
 
 Make = Callable[[Any], Any]
 """Is given the dialect's `insert` and returns the statement."""
@@ -39,8 +37,8 @@ class Statement:
             tx.execute(self._for(tx), rows)
             return
         plan = self._planned(tx, rows[0])
-        with _told(plan.text):
-            _driver(tx).executemany(plan.text, map(plan.values, rows))
+        with told(plan.text):
+            sqlite_driver(tx).executemany(plan.text, map(plan.values, rows))
 
     def rows(self, tx: Connection, **values: Any) -> Sequence[Any]:
         """Everything it finds."""
@@ -57,8 +55,8 @@ class Statement:
 
     def _sqlite(self, tx: Connection, values: Mapping[str, Any]) -> sqlite3.Cursor:
         text, flat = self._planned(tx, values).spread(values)
-        with _told(text):
-            return _driver(tx).execute(text, flat)
+        with told(text):
+            return sqlite_driver(tx).execute(text, flat)
 
     def _for(self, tx: Connection) -> Any:
         name = tx.dialect.name
@@ -133,18 +131,3 @@ def _plan(made: Any, tx: Connection) -> _Plan:
         processors=processors,
         lists=frozenset(name for name in names if made.binds[name].expanding),
     )
-
-
-def _driver(tx: Connection) -> sqlite3.Connection:
-    driver: Any = tx.connection.dbapi_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver
-
-
-@contextmanager
-def _told(text: str) -> Iterator[None]:
-    """The driver's errors as SQLAlchemy would have told them."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise DBAPIError.instance(text, None, error, sqlite3.Error) from error

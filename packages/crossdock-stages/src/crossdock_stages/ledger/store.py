@@ -156,11 +156,12 @@ class SqliteLedger:
 
     def _run_writer(self) -> None:
         assert self._engine is not None
+        desk = _Desk(self._engine)
         stopping = False
         while not stopping:
             first = self._queue.get()
             if first is None:
-                return
+                break
             group = [first]
             while len(group) < GROUP_LIMIT:
                 try:
@@ -171,70 +172,124 @@ class SqliteLedger:
                     stopping = True
                     break
                 group.append(following)
-            self._commit_group(group)
-
-    def _commit_group(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
-        """Each in its own savepoint, all in one commit; nobody is answered before it.
-
-        Whoever no longer waits when its turn comes is left out; from then on it cannot leave.
-        """
-        assert self._engine is not None
-        group = [job for job in group if job[1].set_running_or_notify_cancel()]
-        if len(group) == 1:
-            self._commit_one(*group[0])
-            return
-        answers: list[tuple[Future[Any], Any, BaseException | None]] = []
-        try:
-            with self._engine.begin() as connection:
-                for work, future in group:
-                    try:
-                        with connection.begin_nested():
-                            answers.append((future, work(connection), None))
-                    except DBAPIError as error:
-                        if _is_fatal(error):
-                            raise
-                        answers.append((future, None, _unavailable(error)))
-                    except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
-                        answers.append((future, None, error))
-        except Exception as error:  # noqa: BLE001 - this thread must outlive every fault
-            fault = _unavailable(error)
-            for _, future in group:
-                future.set_exception(fault)
-            return
-        for future, value, failed in answers:
-            if failed is not None:
-                future.set_exception(failed)
-            else:
-                future.set_result(value)
-
-    def _commit_one(self, work: Work[Any], future: Future[Any]) -> None:
-        """Alone it needs no savepoint."""
-        assert self._engine is not None
-        try:
-            with self._engine.begin() as connection:
-                value = work(connection)
-        except SQLAlchemyError as error:
-            future.set_exception(_unavailable(error))
-        except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
-            future.set_exception(error)
-        else:
-            future.set_result(value)
+            _commit_group(desk, group)
+        desk.clear()
 
     def _run_reader(self) -> None:
         assert self._engine is not None
+        desk = _Desk(self._engine, crossdock_reads=True)
         while (job := self._reads.get()) is not None:
-            work, future = job
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                with self._engine.connect().execution_options(**_READS) as connection:
-                    value = work(connection)
-            except SQLAlchemyError as error:
-                future.set_exception(_unavailable(error))
-            except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
-                future.set_exception(error)
-            else:
-                future.set_result(value)
+            if job[1].set_running_or_notify_cancel():
+                _do_alone(desk, *job)
+        desk.clear()
+
+
+class _Desk:
+    """One thread's connection, kept from one transaction to the next until a fault."""
+
+    def __init__(self, engine: Engine, **options: bool) -> None:
+        self._engine = engine
+        self._options = options
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Commits at the end. Whatever SQLAlchemy says makes the next one start afresh."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(**self._options)
+        try:
+            with self._connection.begin():
+                yield self._connection
+        except SQLAlchemyError:
+            self.clear()
+            raise
+
+    def clear(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+
+def _commit_group(desk: _Desk, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+    """Each in its own savepoint, all in one commit; nobody is answered before it.
+
+    Whoever no longer waits when its turn comes is left out; from then on it cannot leave.
+    """
+    group = [job for job in group if job[1].set_running_or_notify_cancel()]
+    if len(group) == 1:
+        _do_alone(desk, *group[0])
+        return
+    answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+    try:
+        with desk.transaction() as connection:
+            for work, future in group:
+                try:
+                    with _savepoint(connection):
+                        answers.append((future, work(connection), None))
+                except DBAPIError as error:
+                    if _is_fatal(error):
+                        raise
+                    answers.append((future, None, _unavailable(error)))
+                except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
+                    answers.append((future, None, error))
+    except Exception as error:  # noqa: BLE001 - this thread must outlive every fault
+        fault = _unavailable(error)
+        for _, future in group:
+            future.set_exception(fault)
+        return
+    for future, value, failed in answers:
+        if failed is not None:
+            future.set_exception(failed)
+        else:
+            future.set_result(value)
+
+
+def _do_alone(desk: _Desk, work: Work[Any], future: Future[Any]) -> None:
+    """Alone it needs no savepoint."""
+    try:
+        with desk.transaction() as connection:
+            value = work(connection)
+    except SQLAlchemyError as error:
+        future.set_exception(_unavailable(error))
+    except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
+        future.set_exception(error)
+    else:
+        future.set_result(value)
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
+    """What happens inside happens wholly or not at all; SQLAlchemy's own takes 60 µs more."""
+    driver = sqlite_driver(connection)
+    with told("SAVEPOINT"):
+        driver.execute("SAVEPOINT one")
+    try:
+        yield
+    except BaseException:
+        if driver.in_transaction:  # else the fault has ended it as a whole
+            with told("ROLLBACK TO"):
+                driver.execute("ROLLBACK TO one")
+                driver.execute("RELEASE one")
+        raise
+    with told("RELEASE"):
+        driver.execute("RELEASE one")
+
+
+def sqlite_driver(connection: Connection) -> sqlite3.Connection:
+    """The driver's own connection, within the transaction at hand."""
+    driver: Any = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    return driver
+
+
+@contextmanager
+def told(text: str) -> Iterator[None]:
+    """The driver's errors as SQLAlchemy would have told them."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(text, None, error, sqlite3.Error) from error
 
 
 class PostgresLedger:
