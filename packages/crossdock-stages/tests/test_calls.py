@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from crossdock.canonical import InventoryLevel
-from crossdock.errors import RejectedError, UnavailableError
+from crossdock.errors import RateLimitedError, RejectedError, UnavailableError
 from crossdock.events import Command, Receipt
+from crossdock_stages.breaker import THRESHOLD, Breaker
 from crossdock_stages.calls import MOST_AT_ONCE, Target
 
 
@@ -84,11 +85,17 @@ async def test_a_batch_that_fails_fails_for_each(fault: str) -> None:
                 raise UnavailableError("gone", outcome="unknown")
             return [Receipt()]
 
-    target = Target(name="erp", port=Broken())
-    answers = await asyncio.gather(*(target.carry_out(command(n)) for n in range(6)))
-    assert all(isinstance(answer, UnavailableError) for answer, _ in answers)
-    assert target.breaker.probing, "six failures in a row open the breaker"
+    target = Target(name="erp", port=Broken(), breaker=Breaker("erp"))
+    for call in range(THRESHOLD):
+        assert not target.breaker.probing, f"{call} failed calls are too few to open it"
+        answers = await asyncio.gather(*(target.carry_out(command(n)) for n in range(6)))
+        assert all(isinstance(answer, UnavailableError) for answer, _ in answers)
+    assert target.breaker.probing, "a call is one failure, however many commands it has"
     assert target.batch == 1
+    ((answer, _),) = [await target.carry_out(command(7))]
+    assert isinstance(answer, UnavailableError)
+    assert answer.outcome == "not_sent"
+    assert "erp is paused until" in str(answer)
 
 
 async def test_without_batches_calls_run_side_by_side_up_to_the_limit() -> None:
@@ -109,3 +116,27 @@ async def test_without_batches_calls_run_side_by_side_up_to_the_limit() -> None:
     target = Target(name="web", port=vendor, concurrency=3)
     await asyncio.gather(*(target.carry_out(command(n)) for n in range(20)))
     assert vendor.most == 3
+
+
+async def test_refusals_make_the_next_batches_smaller_and_success_larger() -> None:
+    class Limited(Many):
+        limited = True
+
+        async def apply_many(
+            self, commands: Sequence[Command[Any]]
+        ) -> Sequence[Receipt | Exception]:
+            if self.limited:
+                # of one operation, so that the connection itself goes on
+                raise RateLimitedError("slow down", retry_after_s=9, parts={"bucket": "feeds"})
+            return await super().apply_many(commands)
+
+    vendor = Limited()
+    target = Target(name="erp", port=vendor)
+    most = target.batch
+    for _ in range(20):
+        await target.carry_out(command(1))
+    assert target.batch == 1
+    vendor.limited = False
+    for _ in range(most):
+        await target.carry_out(command(1))
+    assert target.batch == most

@@ -517,6 +517,9 @@ class TestDeliver:
         assert stage.target.breaker.probing
         assert stage.batch == 1
         assert stage.target.breaker.until - time.monotonic() > 50
+        await stage.process(await called(house))
+        assert not vendor.made, "nothing is sent to a connection that is paused"
+        stage.target.breaker.until = 0.0
         for _ in range(3):
             await stage.process(await called(house))
         assert len(vendor.made) == 2

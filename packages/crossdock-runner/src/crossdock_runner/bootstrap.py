@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 from crossdock.bus import Bus, Embedded, Stream, embedded_server
-from crossdock.connector import Applies, Context, Polls, Webhooks
+from crossdock.connector import Applies, Context, Polls, Webhooks, secrets_in
 from crossdock.errors import ConfigError
 from crossdock.sockets import listen
 from crossdock_stages.calls import Target
@@ -21,6 +21,7 @@ from crossdock_stages.deliver import Deliver
 from crossdock_stages.harness import House, Stage, Worker
 from crossdock_stages.intake import Intake
 from crossdock_stages.ledger import open_ledger
+from crossdock_stages.sharing import Sharing
 from crossdock_stages.sweeper import Sweeper
 from crossdock_stages.topology import RAW, Topology
 from crossdock_stages.translate import Translate
@@ -165,9 +166,15 @@ async def assemble(
             )
         )
         house = House(bus=bus, ledger=ledger)
+        sharing = Sharing(ledger)
         opened = {}
         for name, setup in deployment.connections.items():
-            context = Context(connection=name, environment=deployment.environment)
+            context = Context(
+                connection=name,
+                environment=deployment.environment,
+                pacer=sharing.pacer(name),
+                secrets=secrets_in(setup.config),
+            )
             opened[name] = await stack.enter_async_context(
                 setup.connector.open(setup.config, context)
             )
@@ -178,8 +185,9 @@ async def assemble(
             loops["relay"] = intake.relay
             hooks = {name: one for name, one in opened.items() if isinstance(one, Webhooks)}
         if only is not Role.GATEWAY:
-            stages = _stages(deployment, house, topology, opened)
+            stages = _stages(deployment, house, topology, opened, sharing)
             loops["sweeper"] = Sweeper(house, topology).run
+            loops["sharing"] = sharing.run
             for name, one in opened.items():
                 if isinstance(one, Polls):
                     loops[f"poll {name}"] = _poll(intake, deployment, name, one)
@@ -209,7 +217,11 @@ def _poll(
 
 
 def _stages(
-    deployment: Deployment, house: House, topology: Topology, opened: Mapping[str, Any]
+    deployment: Deployment,
+    house: House,
+    topology: Topology,
+    opened: Mapping[str, Any],
+    sharing: Sharing,
 ) -> list[tuple[Any, Stage]]:
     """Every lane with the stage that works on it."""
     connectors = {name: setup.connector for name, setup in deployment.connections.items()}
@@ -219,6 +231,7 @@ def _stages(
     pairs += [(lane, decide) for lane in topology.decide_lanes()]
     for name, port in opened.items():
         if isinstance(port, Applies):
-            deliver = Deliver(house, topology, Target(name=name, port=port))
+            target = Target(name=name, port=port, breaker=sharing.breaker(name))
+            deliver = Deliver(house, topology, target)
             pairs += [(lane, deliver) for lane in topology.deliver_lanes(name)]
     return pairs

@@ -158,6 +158,14 @@ def trace(
 
 
 @app.command()
+def status(file: DeploymentOption = Path("deployment.yaml"), as_json: AsJson = False) -> None:
+    """Tell where everything accepted is, and which connection waits for what."""
+    from crossdock_runner.statusing import show_status
+
+    raise typer.Exit(show_status(file, as_json=as_json))
+
+
+@app.command()
 def bench(
     only: Annotated[
         list[str] | None, typer.Option(help="Measure this row alone; repeatable.")

@@ -3,7 +3,8 @@
     POST /hooks/<connection>   202 accepted · 401 not genuine · 413 too large · 503 try again
     GET  /health/live          the process answers
     GET  /health/ready         200 when ledger and bus do their work, else 503 with the reason
-    GET  /status               counters and the account of everything accepted, as JSON;
+    GET  /status               counters, the account of everything accepted, and which connection
+                               waits for what, as JSON;
                                with ?audit=1 checked by id: `difference` must be 0
 
 Problems are RFC 9457 documents. Nothing a stranger sends may end in a 5xx or a stack trace.
@@ -19,9 +20,11 @@ from crossdock import connector as ports
 from crossdock.errors import AuthError, CrossdockError, UnavailableError
 from crossdock_stages.harness import House
 from crossdock_stages.intake import Intake
+from crossdock_stages.ledger import budgets
 from crossdock_stages.ledger.audit import audit
 from crossdock_stages.ledger.journey import account
 from crossdock_stages.ledger.landing import write_cursor
+from crossdock_stages.sharing import standing
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -170,6 +173,7 @@ class _Gateway:
 
     async def status(self, request: Request) -> Response:
         books = await self.house.ledger.read(account)
+        board = await self.house.ledger.read(budgets.look)
         more: dict[str, Any] = {}
         if "audit" in request.query_params:
             gaps = await self.house.ledger.read(audit)
@@ -179,5 +183,6 @@ class _Gateway:
                 "account": {**vars(books), "quiet": books.quiet, **more},
                 "counts": dict(self.house.meters.counts),
                 "bus": {"connected": self.house.bus.connected},
+                "connections": standing(board),
             }
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crossdock.connector import Applies
-from crossdock.errors import UnavailableError
+from crossdock.errors import AuthError, RateLimitedError, UnavailableError
 from crossdock.events import Command, Receipt
 
 from crossdock_stages.breaker import Breaker
@@ -33,33 +33,37 @@ class Target:
     def __post_init__(self) -> None:
         self.slots = asyncio.Semaphore(self.concurrency)
         many: ApplyMany | None = getattr(self.port, "apply_many", None)
-        self.batcher = None if many is None else Batcher(many)
+        self.batcher = None if many is None else Batcher(many, self.breaker)
+        self._most = 2 * MOST_AT_ONCE if self.batcher else 4 * self.concurrency
+        self._window = self._most
 
     @property
     def batch(self) -> int:
-        """How many messages a lane should take: enough to fill its calls, one while probing."""
-        if self.breaker.probing:
-            return 1
-        return 2 * MOST_AT_ONCE if self.batcher else 4 * self.concurrency
+        """How many messages a lane should take: enough to fill its calls, one while probing.
+
+        What exceeds the vendor's rate budget is better left on the stream than taken and parked:
+        each refusal halves it, each success adds one.
+        """
+        return 1 if self.breaker.probing else self._window
 
     async def carry_out(self, command: Command[Any]) -> tuple[Answer, bool]:
         """The answer, and whether an earlier try's work was found instead of doing it again."""
         try:
             if command.attempt > 1:
-                async with self.slots:
+                async with self.slots, self.breaker.call():
                     found = await self.port.find(command)
                 if found is not None:
-                    self.breaker.succeeded()
                     return found, True
             if self.batcher is not None:
                 receipt = await self.batcher.submit(command)
             else:
-                async with self.slots:
+                async with self.slots, self.breaker.call():
                     receipt = await self.port.apply(command)
         except Exception as error:  # noqa: BLE001 - recovery.judge sorts every kind
-            self.breaker.failed(error)
+            if isinstance(error, RateLimitedError):
+                self._window = max(self._window // 2, 1)
             return error, False
-        self.breaker.succeeded()
+        self._window = min(self._window + 1, self._most)
         return receipt, False
 
 
@@ -69,8 +73,9 @@ class Batcher:
     One batch at a time for each type of command; a lone command goes at once, alone.
     """
 
-    def __init__(self, many: ApplyMany) -> None:
+    def __init__(self, many: ApplyMany, breaker: Breaker) -> None:
         self._many = many
+        self._breaker = breaker
         self._queues: dict[str, deque[tuple[Command[Any], asyncio.Future[Receipt]]]] = {}
         self._drains: dict[str, asyncio.Task[None]] = {}
 
@@ -100,15 +105,25 @@ class Batcher:
 
     async def _answers(self, commands: Sequence[Command[Any]]) -> Sequence[Answer]:
         try:
-            answers = await self._many(commands)
+            async with self._breaker.call() as attempt:
+                answers = await self._many(commands)
+                if len(answers) != len(commands):
+                    raise UnavailableError(
+                        f"apply_many answered {len(answers)} times to {len(commands)} commands; "
+                        "each is looked up before it is tried again",
+                        outcome="unknown",
+                    )
+                attempt.fault = _fault_of(answers)
         except Exception as error:  # noqa: BLE001 - every command of the batch gets it
             return [error] * len(commands)
-        if len(answers) != len(commands):
-            return [
-                UnavailableError(
-                    f"apply_many answered {len(answers)} times to {len(commands)} commands; "
-                    "each is looked up before it is tried again",
-                    outcome="unknown",
-                )
-            ] * len(commands)
         return answers
+
+
+def _fault_of(answers: Sequence[Answer]) -> Exception | None:
+    """What a batch says of the connection itself, as one call; None when it is well."""
+    for answer in answers:
+        if isinstance(answer, AuthError | RateLimitedError):
+            return answer
+    first = answers[0] if answers else None
+    away = all(isinstance(answer, UnavailableError) for answer in answers)
+    return first if away and isinstance(first, UnavailableError) else None

@@ -247,7 +247,7 @@ def describe(budget: Budget) -> str:
     """A budget in a few words: `0 of 40 left, 2/s`."""
     if budget.capacity is None:
         return "the vendor refused" if budget.refusals else "no limit known"
-    left = f"{max(budget.left, 0.0):.4g} of {budget.capacity:.4g} left"
+    left = f"{math.floor(max(budget.left, 0.0) * 10) / 10:g} of {budget.capacity:.4g} left"
     if budget.rate_per_s:
         return f"{left}, {budget.rate_per_s:.4g}/s"
     return f"{left}, full again at {clock_text(budget.resets_at)}" if budget.resets_at else left

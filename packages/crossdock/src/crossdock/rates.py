@@ -229,6 +229,15 @@ def settle(budget: Budget, ask: Ask, now: float) -> tuple[Budget, Grant]:
     return budget, Grant(permits=max(given, ask.least), wait_s=wait_s, budget=budget, now=now)
 
 
+def free_at(budget: Budget, now: float) -> float:
+    """When the next permit is there: `now`, or the moment for which a caller would have to wait."""
+    budget = refilled(budget, now)
+    short_s = 0.0
+    if budget.capacity is not None:
+        short_s = _until_there(budget, min(1.0, budget.capacity), now)
+    return now + max(short_s, budget.blocked_until - now, 0.0)
+
+
 def _until_there(budget: Budget, least: float, now: float) -> float:
     """How long until the refilled bucket holds `least`; infinite when it never will."""
     short = least - budget.left
@@ -256,7 +265,7 @@ _STYLES = (
         "x-rate-limit-time-window-ms",
     ),
 )
-_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?(?![0-9.])", re.ASCII)
 _ITEM = re.compile(r'\s*("[^"]{0,64}"|[A-Za-z0-9*._-]{1,64})((?:\s*;\s*[a-z]{1,8}=[0-9]{1,12})*)')
 
 

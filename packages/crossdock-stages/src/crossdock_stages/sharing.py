@@ -1,0 +1,137 @@
+"""What the runners of a deployment know together of each vendor: rate budgets and breakers.
+
+Kept in the ledger (decision 20). Questions go there only when a grant is used up, news when there
+is some; everything is looked at once a second.
+"""
+
+import asyncio
+import logging
+import uuid
+from typing import Any
+
+from crossdock import rates
+from crossdock.errors import CrossdockError
+from crossdock.pacing import Pacer, clock_text, describe
+from crossdock.rates import Ask, Grant
+
+from crossdock_stages.breaker import Breaker
+from crossdock_stages.ledger import Ledger, budgets
+from crossdock_stages.ledger.budgets import Board, Kind
+
+log = logging.getLogger("crossdock.sharing")
+
+LOOK_EVERY_S = 1.0
+CLAIM_S = 5.0
+"""A runner that dies while it tries is followed by another after so long."""
+
+
+class Sharing:
+    """One runner's part in it."""
+
+    def __init__(self, ledger: Ledger, runner: str = "") -> None:
+        self.ledger = ledger
+        self.runner = runner or uuid.uuid4().hex
+        self._pacers: dict[str, Pacer] = {}
+        self._breakers: dict[str, Breaker] = {}
+
+    def pacer(self, connection: str) -> Pacer:
+        """The connection's rate budgets, the same object each time."""
+        if connection not in self._pacers:
+
+            async def exchange(bucket: str, ask: Ask) -> Grant:
+                return await self.ledger.write(
+                    lambda tx: budgets.exchange(tx, connection, bucket, ask)
+                )
+
+            self._pacers[connection] = Pacer(connection, exchange)
+        return self._pacers[connection]
+
+    def breaker(self, connection: str) -> Breaker:
+        """The connection's breaker, the same object each time."""
+        if connection not in self._breakers:
+            board = _Noticeboard(self.ledger, connection, self.runner)
+            self._breakers[connection] = Breaker(connection, board)
+        return self._breakers[connection]
+
+    async def run(self) -> None:
+        """Look at what the others wrote, for ever; a ledger that is away is asked again."""
+        while True:
+            try:
+                await self.look()
+            except CrossdockError as error:
+                log.warning("what other runners learnt is not known now: %s", error)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> Board:
+        """Once: hear the others, keep a try of ours alive, give unused permits back."""
+        board = await self.ledger.read(budgets.look)
+        for (connection, bucket), budget in board.budgets.items():
+            if connection in self._pacers:
+                self._pacers[connection].heard(bucket, budget, board.now)
+        for connection, breaker in self._breakers.items():
+            found = board.standstills.get(connection)
+            breaker.heard(
+                opened=found.opened if found else 0,
+                pause_s=found.until - board.now if found else 0.0,
+                reason=found.reason if found else "",
+            )
+            if breaker.trying:
+                await _Noticeboard(self.ledger, connection, self.runner).claim()
+        for pacer in self._pacers.values():
+            await pacer.give_back()
+        return board
+
+
+def standing(board: Board) -> dict[str, dict[str, Any]]:
+    """For each connection of which something is known: whether it works or waits, why, how long."""
+    out: dict[str, dict[str, Any]] = {}
+    for (connection, bucket), budget in sorted(board.budgets.items()):
+        entry = out.setdefault(connection, {"state": "working", "reason": "", "until": None})
+        full = rates.refilled(budget, board.now)
+        entry.setdefault("budgets", {})[bucket or "default"] = {
+            "left": None if full.capacity is None else max(full.left, 0.0),
+            "capacity": full.capacity,
+            "rate_per_s": full.rate_per_s,
+            "told": describe(full),
+        }
+        until = rates.free_at(full, board.now)
+        if until > board.now:
+            name = f"budget {bucket!r}" if bucket else "rate budget"
+            reason = f"{name} used up until {clock_text(until)} ({describe(full)})"
+            entry |= {"state": "waiting", "reason": reason, "until": until}
+    for connection, found in sorted(board.standstills.items()):
+        entry = out.setdefault(connection, {"state": "working", "reason": "", "until": None})
+        if found.until > board.now:
+            reason = f"paused until {clock_text(found.until)}: {found.reason}"
+            entry |= {"state": "waiting", "reason": reason, "until": found.until}
+        elif found.opened:
+            reason = f"one call at a time since {clock_text(found.until)}: {found.reason}"
+            entry |= {"state": "trying", "reason": reason, "until": None}
+    return out
+
+
+class _Noticeboard:
+    """See `breaker.Noticeboard`."""
+
+    def __init__(self, ledger: Ledger, connection: str, runner: str) -> None:
+        self.ledger = ledger
+        self.connection = connection
+        self.runner = runner
+
+    async def pause(self, kind: Kind, pause_s: float, opened: int, reason: str) -> None:
+        await self.ledger.write(
+            lambda tx: budgets.pause(
+                tx, self.connection, kind=kind, pause_s=pause_s, opened=opened, reason=reason
+            )
+        )
+
+    async def claim(self) -> bool:
+        return await self.ledger.write(
+            lambda tx: budgets.claim(tx, self.connection, self.runner, CLAIM_S)
+        )
+
+    async def release(self) -> None:
+        await self.ledger.write(lambda tx: budgets.release(tx, self.connection, self.runner))
+
+    async def close(self) -> None:
+        await self.ledger.write(lambda tx: budgets.close(tx, self.connection))
