@@ -84,5 +84,8 @@ class OdooConfig(crossdock.Config):
     overlap_s: Annotated[int, Field(ge=0, le=86_400)] = 120
     """How far each poll reaches back before its cursor, in seconds: a transaction of Odoo's
     that takes longer than this from its start to its commit may be missed."""
+    sweep_s: Annotated[int, Field(ge=0, le=604_800)] = 3600
+    """How often all places that have stock are compared with those that had it, so that a quant
+    that was deleted without any move is told as 0, in seconds; 0: never."""
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 60.0
     """How long one call may take. Odoo retries by itself behind a lock: 23 s were measured."""

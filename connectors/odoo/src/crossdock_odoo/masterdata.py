@@ -213,6 +213,11 @@ class MasterData:
             self._locations = {houses[row["id"]]: (row["id"], row["lot_stock_id"]) for row in rows}
         return self._locations
 
+    async def stored(self, path: str = "") -> list[Any]:
+        """The condition for products whose stock is counted; `path` leads to the product."""
+        name = await self.rpc.fields.name("product.product", "is_storable")
+        return [[f"{path}{name}", "=", True if name == "is_storable" else "product"]]
+
     async def price_digits(self) -> int:
         """Decimal places of a unit price: all in 19, "Product Price" before (2 by default)."""
         if self._digits is None:

@@ -18,6 +18,7 @@ import crossdock
 from crossdock import jsontext
 from crossdock.identity import digest
 
+from crossdock_odoo.emptied import INTERNAL, LEFT, Sweep, as_of, empty
 from crossdock_odoo.mapping import LEVEL, PICKING, STAMP
 from crossdock_odoo.masterdata import MasterData
 from crossdock_odoo.rpc import Rpc
@@ -27,7 +28,6 @@ DONE_DELIVERY: list[Any] = [
     ["picking_type_id.code", "=", "outgoing"],
     ["sale_id", "!=", False],
 ]
-INTERNAL: list[Any] = [["location_id.usage", "=", "internal"]]
 CARRIER_FIELDS = ("carrier_tracking_ref", "carrier_tracking_url", "carrier_id")
 """Of the modules delivery and stock_delivery, which may not be installed."""
 
@@ -71,6 +71,9 @@ class Poller:
     _pending: list[tuple[str, tuple[tuple[str, int, str], ...]]] = field(default_factory=list)
     _types: dict[int, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._sweep = Sweep(self.rpc, self.master)
+
     async def poll(self, text: str | None) -> AsyncIterator[crossdock.Raw]:
         """Deliveries first, then stock, each oldest first.
 
@@ -88,6 +91,9 @@ class Poller:
         cursor = replace(cursor, shipments=until)
         since = None if cursor.stock is None else _shift(cursor.stock, -self.rpc.config.overlap_s)
         async for raw in self._stock(cursor, since, until):
+            cursor = Cursor.parse(raw.cursor)
+            yield raw
+        async for raw in self._swept(cursor, until):
             yield raw
         self._forget(since, _shift(start, -self.rpc.config.overlap_s))
 
@@ -130,20 +136,31 @@ class Poller:
         self, cursor: Cursor, since: str | None, until: str
     ) -> AsyncIterator[crossdock.Raw]:
         changed = await self._changed("stock.quant", INTERNAL, since, until, "product_id")
-        fresh = [row for row in changed if _mark(LEVEL, row) not in self._given]
+        gone = []
+        if since is not None:
+            domain = [*LEFT, *await self.master.stored("product_id.")]
+            gone = await self._changed(
+                "stock.move.line", domain, since, until, "product_id", "location_id"
+            )
+        left = await self._sweep.left(gone)
         marks: dict[int, list[dict[str, Any]]] = {}
-        for row in fresh:
-            marks.setdefault(row["product_id"], []).append(row)
+        given_as: dict[int, list[tuple[str, int, str]]] = {}
+        for topic, rows in ((LEVEL, changed), ("stock.move.line", gone)):
+            for row in rows:
+                if _mark(topic, row) not in self._given:
+                    marks.setdefault(row["product_id"], []).append(row)
+                    given_as.setdefault(row["product_id"], []).append(_mark(topic, row))
         # A product stands where its newest changed row stands.
         products = sorted(marks, key=lambda p: max((r["write_date"], r["id"]) for r in marks[p]))
         for start in range(0, len(products), self.rpc.config.page_size):
             page = products[start : start + self.rpc.config.page_size]
-            levels = await self.levels(page)
+            skus = await self.skus(page)
+            levels = await self.levels(page, skus)
             for index, product in enumerate(page, start + 1):
                 moment = max(row["write_date"] for row in marks[product])
                 last = until if index == len(products) else moment
                 place = Cursor(shipments=cursor.shipments, stock=last, last=f"q{product}@{until}")
-                of_product = levels.get(product, [])
+                of_product = as_of(levels.get(product, []), product, skus.get(product), left)
                 for number, body in enumerate(of_product, 1):
                     complete = number == len(of_product)
                     # only the last one of a product may move the cursor past it
@@ -165,10 +182,22 @@ class Poller:
                         cursor=here,
                         written=body["write_date"],
                     )
-                    given = tuple(_mark(LEVEL, row) for row in marks[product]) if complete else ()
+                    given = tuple(given_as[product]) if complete else ()
                     self._pending.append((raw.cursor or "", given))
                     yield raw
                 cursor = place
+
+    async def _swept(self, cursor: Cursor, until: str) -> AsyncIterator[crossdock.Raw]:
+        """Places whose quants are gone without a trace, as 0 from now on."""
+        gone = await self._sweep.gone(until, _shift(until, -self.rpc.config.sweep_s))
+        skus = await self.skus(product for product, _ in gone)
+        for product, code in gone:
+            body = empty(product, skus.get(product, False), code, until)
+            native = f"{body['sku'] or product}@{code}"
+            place = replace(cursor, last=f"s{product}@{code}@{until}")
+            yield self.raw(
+                LEVEL, body, key=f"stock:{native}", native=native, written=until, cursor=place
+            )
 
     async def _changed(
         self, model: str, domain: list[Any], since: str | None, until: str, *fields: str

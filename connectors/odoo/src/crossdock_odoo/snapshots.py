@@ -71,7 +71,7 @@ class Snapshots:
         while True:
             products = await rpc.search_read(
                 "product.product",
-                [*await self._stored(), ["default_code", "!=", False], ["id", ">", last]],
+                [*await self.poller.master.stored(), ["default_code", "!=", False], ["id", ">", last]],
                 ["default_code", "write_date"],
                 order="id",
                 limit=rpc.config.page_size,
@@ -96,10 +96,6 @@ class Snapshots:
             if len(products) < rpc.config.page_size:
                 return
             last = ids[-1]
-
-    async def _stored(self) -> list[Any]:
-        name = await self.poller.rpc.fields.name("product.product", "is_storable")
-        return [[name, "=", True if name == "is_storable" else "product"]]
 
     async def _pages(
         self, model: str, domain: Sequence[Any], fields: Sequence[str], window: crossdock.Window

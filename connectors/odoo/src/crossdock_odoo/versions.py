@@ -22,6 +22,7 @@ FIELDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("account.tax", "price_include_override"): ("price_include_override", "price_include"),
     ("res.users", "group_ids"): ("group_ids", "groups_id"),
     ("pos.order", "uuid"): ("uuid",),
+    ("account.payment", "memo"): ("memo", "ref"),
 }
 """(model, name of the newest version) to the names to look for, newest first."""
 
