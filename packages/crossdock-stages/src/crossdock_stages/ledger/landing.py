@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from crossdock.identity import fingerprint
 from sqlalchemy.engine import Connection
 
+from crossdock_stages.ledger.statements import Statement, among
 from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import (
     cursors,
@@ -81,9 +82,11 @@ def land(tx: Connection, rows: Sequence[Landed]) -> list[tuple[str, Verdict]]:
             )
         else:
             verdicts.append((before[0], "duplicate" if before[1] == mark else "conflict"))
-    if fresh:
-        tx.execute(landing.insert(), fresh)
+    _LAND.many(tx, fresh)
     return verdicts
+
+
+_LAND = Statement(lambda insert: insert(landing))
 
 
 def _known(tx: Connection, rows: Sequence[Landed]) -> dict[tuple[str, str], tuple[str, str]]:
@@ -92,14 +95,17 @@ def _known(tx: Connection, rows: Sequence[Landed]) -> dict[tuple[str, str], tupl
         by_connection.setdefault(row.connection, []).append(row.delivery_id)
     known: dict[tuple[str, str], tuple[str, str]] = {}
     for connection, ids in by_connection.items():
-        found = tx.execute(
-            sa.select(landing.c.delivery_id, landing.c.id, landing.c.fingerprint).where(
-                landing.c.connection == connection, landing.c.delivery_id.in_(ids)
-            )
-        )
-        for delivery_id, row_id, mark in found:
+        for delivery_id, row_id, mark in _KNOWN.rows(tx, connection=connection, ids=ids):
             known[connection, delivery_id] = (row_id, mark)
     return known
+
+
+_KNOWN = Statement(
+    lambda _: sa.select(landing.c.delivery_id, landing.c.id, landing.c.fingerprint).where(
+        landing.c.connection == sa.bindparam("connection"),
+        landing.c.delivery_id.in_(among("ids")),
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,29 +120,34 @@ class Translated:
 
 def mark_translated(tx: Connection, results: Iterable[Translated]) -> None:
     """Record translate's verdicts. Rows without events have nothing left to lose: settled."""
-    rows = [
-        {
-            "row_id": result.landing_id,
-            "state": result.state,
-            "events": json.dumps(result.events),
-            "reason": result.reason[:2000],
-            "settled": not result.events,
-        }
-        for result in results
-    ]
-    if rows:
-        tx.execute(
-            landing.update()
-            # a repetition that comes late must not open what was settled meanwhile
-            .where(landing.c.id == sa.bindparam("row_id"), landing.c.settled.is_(False))
-            .values(
-                state=sa.bindparam("state"),
-                events=sa.bindparam("events"),
-                reason=sa.bindparam("reason"),
-                settled=sa.bindparam("settled"),
-            ),
-            rows,
+    _MARK.many(
+        tx,
+        [
+            {
+                "row_id": result.landing_id,
+                "became": result.state,
+                "said": json.dumps(result.events),
+                "because": result.reason[:2000],
+                "ended": not result.events,
+            }
+            for result in results
+        ],
+    )
+
+
+_MARK = Statement(
+    lambda _: (
+        landing.update()
+        # a repetition that comes late must not open what was settled meanwhile
+        .where(landing.c.id == sa.bindparam("row_id"), landing.c.settled.is_(False))
+        .values(
+            state=sa.bindparam("became"),
+            events=sa.bindparam("said"),
+            reason=sa.bindparam("because"),
+            settled=sa.bindparam("ended"),
         )
+    )
+)
 
 
 def settle(tx: Connection, landing_ids: Iterable[str], *, single: bool = False) -> None:
@@ -144,14 +155,17 @@ def settle(tx: Connection, landing_ids: Iterable[str], *, single: bool = False) 
 
     With `single`, rows that said more than one thing are left for the sweeper to look at.
     """
-    rows = [{"row_id": row_id} for row_id in landing_ids if row_id]
-    if rows:
-        statement = landing.update().where(
-            landing.c.id == sa.bindparam("row_id"), landing.c.state == "translated"
-        )
-        if single:
-            statement = statement.where(landing.c.events.not_like("%,%"))
-        tx.execute(statement.values(settled=True), rows)
+    statement = _SETTLE_SINGLE if single else _SETTLE
+    statement.many(tx, [{"row_id": row_id} for row_id in landing_ids if row_id])
+
+
+def _settling() -> Any:
+    mine = sa.and_(landing.c.id == sa.bindparam("row_id"), landing.c.state == "translated")
+    return landing.update().where(mine).values(settled=True)
+
+
+_SETTLE = Statement(lambda _: _settling())
+_SETTLE_SINGLE = Statement(lambda _: _settling().where(landing.c.events.not_like("%,%")))
 
 
 @dataclass(frozen=True)
@@ -218,45 +232,61 @@ def ahead(tx: Connection, landing_ids: Iterable[str], stage: str) -> dict[str, A
     here. What waits at `stage` for a reason of its own is not ahead of anything: it may be waiting
     for this very news. Replays travel by themselves.
     """
-    columns = (landing.c.id, landing.c.connection, landing.c.entity_key, landing.c.received_at)
-    mine = tx.execute(
-        sa.select(*columns, landing.c.mode).where(landing.c.id.in_(list(landing_ids)))
-    ).all()
-    keys: dict[str, set[str]] = {}
-    for row in mine:
-        if row.entity_key and not row.mode:
-            keys.setdefault(row.connection, set()).add(row.entity_key)
+    mine = _MINE.rows(tx, ids=set(landing_ids))
+    newest: dict[tuple[str, str], float] = {}
+    for _, connection, key, received_at, mode in mine:
+        if key and not mode:
+            newest[connection, key] = max(received_at, newest.get((connection, key), 0.0))
+    keys: dict[str, list[str]] = {}
+    for connection, key in newest:
+        keys.setdefault(connection, []).append(key)
     on_the_way = [
-        row
+        (row_id, (connection, key), received_at, events)
         for connection, wanted in keys.items()
-        for row in tx.execute(
-            sa.select(*columns, landing.c.events)
-            .where(
-                landing.c.connection == connection,
-                landing.c.entity_key.in_(wanted),
-                landing.c.settled.is_(False),
-                landing.c.mode == "",
-                landing.c.received_at < max(row.received_at for row in mine),
-            )
-            .order_by(landing.c.received_at)
+        for row_id, key, received_at, events in _ON_THE_WAY.rows(
+            tx, connection=connection, keys=wanted
         )
+        if received_at < newest[connection, key]
     ]
-    ended = _ended(tx, {row.id: json.loads(row.events) for row in on_the_way}, stage)
-    earlier: dict[tuple[str, str], list[Any]] = {}
-    for row in on_the_way:
-        if row.id not in ended:
-            earlier.setdefault((row.connection, row.entity_key), []).append(row)
+    ended = _ended(tx, {row_id: json.loads(told) for row_id, _, _, told in on_the_way}, stage)
+    earlier: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for row_id, entity, received_at, _ in on_the_way:
+        if row_id not in ended:
+            earlier.setdefault(entity, []).append((row_id, received_at))
     return {
-        row.id: Ahead(
-            int(row.received_at * 1e6),
+        row_id: Ahead(
+            int(received_at * 1e6),
             tuple(
-                other.id
-                for other in ([] if row.mode else earlier.get((row.connection, row.entity_key), ()))
-                if other.received_at < row.received_at
+                other
+                for other, since in ([] if mode else earlier.get((connection, key), ()))
+                if since < received_at
             ),
         )
-        for row in mine
+        for row_id, connection, key, received_at, mode in mine
     }
+
+
+_MINE = Statement(
+    lambda _: sa.select(
+        landing.c.id,
+        landing.c.connection,
+        landing.c.entity_key,
+        landing.c.received_at,
+        landing.c.mode,
+    ).where(landing.c.id.in_(among("ids")))
+)
+_ON_THE_WAY = Statement(
+    lambda _: (
+        sa.select(landing.c.id, landing.c.entity_key, landing.c.received_at, landing.c.events)
+        .where(
+            landing.c.connection == sa.bindparam("connection"),
+            landing.c.entity_key.in_(among("keys")),
+            landing.c.settled.is_(False),
+            landing.c.mode == "",
+        )
+        .order_by(landing.c.received_at)
+    )
+)
 
 
 def _ended(tx: Connection, events: Mapping[str, Sequence[str]], stage: str) -> set[str]:
