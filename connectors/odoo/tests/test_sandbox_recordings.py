@@ -7,8 +7,8 @@ for times, tracebacks and ids of `ir.model.data`. What differs is listed with it
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,36 @@ FLOWS = (
     "07-confirm-and-reservation",
     "08-partial-shipment",
     "09-cancel",
+    "10-invoice-return-credit",
     "12-incremental-polling",
     "13-errors",
 )
+
+
+@dataclass(frozen=True)
+class Books:
+    """Where the ids of accounting stood when flow 10 began; those of 19.0."""
+
+    sales: tuple[int, str] = (1, "Sales")
+    bank: int = 6
+    method: tuple[int, str] = (1, "Manual Payment (Bank)")
+    income: int = 26
+    tax: int = 21
+    receivable: int = 5
+    included_account: int = 26
+    move: int = 65
+    line: int = 165
+    number: int = 11
+    refund_number: int = 6
+    receipts: int = 1
+    next_receipt: int = 7
+    jumps: Mapping[str, Mapping[str, int]] = field(
+        default_factory=lambda: {
+            "01": {"stock.move": 77},
+            "27": {"account.move.line": 180},
+        }
+    )
+    """Ids that the lab had used up by a step of flow 10, for records that are not recorded."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +84,7 @@ class Lab:
     carrier: int = 5
     east_type: int = 29
     barcode: str = "217954037527"
+    books: Books = field(default_factory=Books)
 
 
 LABS = (
@@ -79,6 +107,20 @@ LABS = (
         (5, "Partners/Customers"),
         67,
         896,
+        books=Books(
+            sales=(3, "Customer Invoices"),
+            bank=8,
+            method=(3, "Manual Payment (Bank)"),
+            income=28,
+            tax=23,
+            receivable=7,
+            included_account=28,
+            move=4,
+            line=21,
+            number=2,
+            refund_number=2,
+            jumps={"01": {"stock.move": 76}, "27": {"account.move.line": 36}},
+        ),
     ),
     Lab(
         17,
@@ -104,6 +146,23 @@ LABS = (
         carrier=4,
         east_type=20,
         barcode="217954047927",
+        books=Books(
+            sales=(1, "Customer Invoices"),
+            method=(1, "Manual"),
+            income=24,
+            tax=19,
+            receivable=6,
+            included_account=24,
+            move=34,
+            line=99,
+            number=6,
+            refund_number=7,
+            jumps={
+                "01": {"stock.move": 94},
+                "24": {"account.move": 37},
+                "27": {"account.move.line": 115},
+            },
+        ),
     ),
 )
 
@@ -127,7 +186,13 @@ NOT_MODELLED |= {
     )
 }
 
+_A_CENT = "18 and 19 convert a tax before they round it: 0.01 of the company's currency"
 DIFFERENT = {
+    "10-invoice-return-credit/04-draft-invoice": _A_CENT,
+    "10-invoice-return-credit/06-posted-invoice": _A_CENT,
+    "10-invoice-return-credit/29-draft-credit-note": _A_CENT,
+    "10-invoice-return-credit/07-invoice-lines": "names of the carriage and of the lab's tax",
+    "10-invoice-return-credit/19-return-moves": "17 and 18 forecast what lies in the warehouse",
     "05-partner/05-read-partner": "property_product_pricelist is a property of a company",
     "05-partner/13-external-id-lookup": "the lab held a partner of an earlier run as well",
     "12-incremental-polling/14-product-write-date-after-stock-change": "the count is not recorded",
@@ -275,7 +340,44 @@ def laboratory(lab: Lab) -> OdooSandbox:
     for model, number in starts.items():
         store.tables[model].next_id = number
     box.methods.sale.next_number = 37
+    _books(box, lab)
     return box
+
+
+def _books(box: OdooSandbox, lab: Lab) -> None:
+    """Accounts, journals and counters of flow 10."""
+    store, books = box.store, lab.books
+    for number, code, name, kind in (
+        (books.income, "400000", "Product Sales", "income"),
+        (books.tax, "251000", "Tax Received", "liability_current"),
+        (books.receivable, "121000", "Account Receivable", "asset_receivable"),
+        (900, "101401", "Bank", "asset_cash"),
+    ):
+        account = {"code": code, "name": name, "account_type": kind}
+        store.insert("account.account", account, number)
+    method, method_name = books.method
+    store.insert("account.payment.method.line", {"name": method_name}, method)
+    number, name = books.sales
+    store.insert("account.journal", {"code": "INV", "name": name, "type": "sale"}, number)
+    bank = {"code": "BNK1", "name": "Bank", "type": "bank", "inbound_method_id": method}
+    store.insert("account.journal", bank, books.bank)
+    receipts = {"name": "Receipts", "code": "incoming", "warehouse_id": 1}
+    store.insert("stock.picking.type", receipts, books.receipts)
+    store.update("stock.picking.type", 2, return_picking_type_id=books.receipts)
+    box.methods.stock.returns.next_receipt[1] = books.next_receipt
+    box.methods.account.next_number |= {"INV": books.number, "RINV": books.refund_number}
+    starts = {
+        "account.move": books.move,
+        "account.move.line": books.line,
+        "account.payment": 2,
+        "account.payment.register": 2,
+        "account.move.reversal": 2,
+        "sale.advance.payment.inv": 3,
+        "stock.return.picking": 2,
+        "stock.return.picking.line": 3,
+    }
+    for model, first in starts.items():
+        store.tables[model].next_id = first
 
 
 async def _replay(lab: Lab) -> dict[str, str]:
@@ -297,6 +399,10 @@ async def _replay(lab: Lab) -> dict[str, str]:
                 box.store.clock = _at(INVOICED[lab.version])
                 box.run("sale.order", "write", [36], vals={"origin": "shopify"})
             box.store.clock = _at(second)
+            if name.startswith("10-invoice-return-credit/01"):
+                box.store.put("res.currency", lab.euro, _of_the_day(box, lab))
+            for model, number in lab.books.jumps.get(name[25:27], {}).items():
+                box.store.tables[model].next_id = number
             request = step["request"]
             body = request["body"]
             text = body if isinstance(body, str) else json.dumps(body)
@@ -322,6 +428,11 @@ async def _replay(lab: Lab) -> dict[str, str]:
             elif not isinstance(wanted, str) and (said := _difference(wanted, got, "")):
                 found[name] = said
     return found
+
+
+def _of_the_day(box: OdooSandbox, lab: Lab) -> dict[str, Any]:
+    """The lab's euro: an invoice takes the rate of its own day."""
+    return {**box.store.row("res.currency", lab.euro), "rate": 0.9137}
 
 
 def _what_the_wizard_does(box: OdooSandbox, lab: Lab) -> None:
@@ -351,6 +462,9 @@ IGNORED = {"debug", "view_id", "views", "default_template_id", "default_email_la
 
 
 def _difference(wanted: Any, got: Any, where: str) -> str:
+    if isinstance(wanted, dict) and isinstance(got, dict) and "xml_id" in wanted:
+        keys = ("type", "name", "res_model", "res_id")  # all the rest is for a browser
+        wanted, got = ({key: told.get(key) for key in keys} for told in (wanted, got))
     if isinstance(wanted, dict) and isinstance(got, dict):
         if wanted.keys() != got.keys():
             return f"{where}: keys {sorted(got)}, recorded {sorted(wanted)}"

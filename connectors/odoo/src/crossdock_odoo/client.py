@@ -9,18 +9,23 @@ from typing import Any, NamedTuple
 import crossdock
 
 from crossdock_odoo.batches import Batches
+from crossdock_odoo.books import Books
 from crossdock_odoo.config import OdooConfig
 from crossdock_odoo.counts import Counts
 from crossdock_odoo.customers import Customers
 from crossdock_odoo.edits import Edits
+from crossdock_odoo.invoicing import Invoicing
 from crossdock_odoo.masterdata import MasterData
 from crossdock_odoo.orders import Orders
+from crossdock_odoo.payments import Payments
 from crossdock_odoo.polling import Poller
 from crossdock_odoo.prices import Prices
 from crossdock_odoo.products import Products
 from crossdock_odoo.receipts import Receipts
+from crossdock_odoo.refunds import Refunds
 from crossdock_odoo.returns import Returns
 from crossdock_odoo.rpc import Rpc
+from crossdock_odoo.settlements import Settlements
 from crossdock_odoo.shipping import Shipping
 from crossdock_odoo.snapshots import Snapshots
 from crossdock_odoo.tills import Tills
@@ -34,6 +39,9 @@ HANDLES = (
     "return.create",
     "return.cancel",
     "return_receipt.create",
+    "refund.create",
+    "payment.create",
+    "settlement.create",
     "product.publish",
     "price.publish",
     "customer.publish",
@@ -169,6 +177,11 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
         tills = Tills(orders)
         returns = Returns(orders)
         receipts = Receipts(returns)
+        books = Books(rpc)
+        invoicing = Invoicing(orders, books)
+        payments = Payments(invoicing)
+        refunds = Refunds(invoicing, payments)
+        settlements = Settlements(rpc, master, books, context.namespace)
         yield Odoo(
             rpc=rpc,
             orders=orders,
@@ -187,6 +200,9 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
                 "return.create": Wish(returns.create, returns.find),
                 "return.cancel": Wish(returns.cancel, returns.find),
                 "return_receipt.create": Wish(receipts.create, receipts.find),
+                "refund.create": Wish(refunds.create, refunds.find),
+                "payment.create": Wish(payments.create, payments.find),
+                "settlement.create": Wish(settlements.create, settlements.find),
                 "product.publish": Wish(products.publish),
                 "price.publish": Wish(prices.publish),
                 "customer.publish": Wish(customers.publish),
