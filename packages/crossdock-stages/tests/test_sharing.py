@@ -263,6 +263,55 @@ async def test_a_paused_credential_is_known_everywhere(
             pytest.fail("it is paused for all")
 
 
+async def test_one_runner_alone_works_and_the_next_takes_over(
+    pair: tuple[Sharing, Sharing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing_module, "LEASE_S", 0.4)
+    at_work: list[str] = []
+    most = 0
+
+    def work(name: str) -> Callable[[], Any]:
+        async def poll() -> None:
+            nonlocal most
+            at_work.append(name)
+            most = max(most, len(at_work))
+            try:
+                await asyncio.Event().wait()
+            finally:
+                at_work.remove(name)
+
+        return poll
+
+    tasks = [
+        asyncio.create_task(sharing.alone("poll erp", work(sharing.runner))) for sharing in pair
+    ]
+    await asyncio.sleep(1.0)
+    assert len(at_work) == 1
+    first = at_work[0]
+    tasks[[one.runner for one in pair].index(first)].cancel()
+    deadline = time.monotonic() + 20
+    while not at_work or at_work[0] == first:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    assert most == 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_lease_runs_out(ledger: Ledger) -> None:
+    assert await ledger.write(lambda tx: budgets.lease(tx, "poll", "one", 0.2))
+    assert not await ledger.write(lambda tx: budgets.lease(tx, "poll", "two", 0.2))
+    assert await ledger.write(lambda tx: budgets.lease(tx, "poll", "one", 0.2))
+    await asyncio.sleep(0.3)
+    assert await ledger.write(lambda tx: budgets.lease(tx, "poll", "two", 9))
+    assert not await ledger.write(lambda tx: budgets.lease(tx, "poll", "one", 9))
+    await ledger.write(lambda tx: budgets.unlease(tx, "poll", "one"))
+    assert not await ledger.write(lambda tx: budgets.lease(tx, "poll", "one", 9))
+    await ledger.write(lambda tx: budgets.unlease(tx, "poll", "two"))
+    assert await ledger.write(lambda tx: budgets.lease(tx, "poll", "one", 9))
+
+
 class Away:
     """A ledger that can be taken away."""
 

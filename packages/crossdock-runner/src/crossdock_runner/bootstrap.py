@@ -190,7 +190,8 @@ async def assemble(
             loops["sharing"] = sharing.run
             for name, one in opened.items():
                 if isinstance(one, Polls):
-                    loops[f"poll {name}"] = _poll(intake, deployment, name, one)
+                    poll = _poll(intake, deployment, name, one)
+                    loops[f"poll {name}"] = partial(sharing.alone, f"poll {name}", poll)
         await bus.declare(_streams(topology, only), [lane for lane, _ in stages])
         yield Line(
             gateway=gateway_config,

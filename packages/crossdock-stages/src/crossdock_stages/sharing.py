@@ -5,8 +5,10 @@ is some; everything is looked at once a second.
 """
 
 import asyncio
+import contextlib
 import logging
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from crossdock import rates
@@ -23,6 +25,10 @@ log = logging.getLogger("crossdock.sharing")
 LOOK_EVERY_S = 1.0
 CLAIM_S = 5.0
 """A runner that dies while it tries is followed by another after so long."""
+
+
+LEASE_S = 4.0
+"""Likewise for what one runner alone does, such as polling a vendor."""
 
 
 class Sharing:
@@ -52,6 +58,38 @@ class Sharing:
             board = _Noticeboard(self.ledger, connection, self.runner)
             self._breakers[connection] = Breaker(connection, board)
         return self._breakers[connection]
+
+    async def alone(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this for ever, but only while no other runner of the deployment does.
+
+        The lease is renewed while the work goes on; a runner that dies is followed by another
+        within LEASE_S, one that is stopped at once. While the ledger is away the work is paused,
+        for then nobody knows who else does it.
+        """
+        while True:
+            try:
+                if await self._lease(name):
+                    await self._while_leased(name, work)
+            except CrossdockError as error:
+                log.warning("%s: no runner can be chosen now: %s", name, error)
+            await asyncio.sleep(LEASE_S / 4)
+
+    async def _while_leased(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.ensure_future(work())
+        try:
+            while not (await asyncio.wait({task}, timeout=LEASE_S / 4))[0]:
+                if not await self._lease(name):
+                    log.warning("%s: another runner does it now", name)
+                    return
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            with contextlib.suppress(CrossdockError):
+                await self.ledger.write(lambda tx: budgets.unlease(tx, name, self.runner))
+
+    async def _lease(self, name: str) -> bool:
+        return await self.ledger.write(lambda tx: budgets.lease(tx, name, self.runner, LEASE_S))
 
     async def run(self) -> None:
         """Look at what the others wrote, for ever; a ledger that is away is asked again."""

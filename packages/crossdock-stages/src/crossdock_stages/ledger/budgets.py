@@ -1,8 +1,8 @@
-"""Rate budgets and breakers, shared by the runners of a deployment.
+"""Rate budgets, breakers and leases, shared by the runners of a deployment.
 
-Two small tables with a row for each bucket and each connection. A grant of permits is one short
-transaction on one row; a runner looks at all rows about once a second. `now` is the database's
-clock, so that runners on machines with different clocks agree.
+Small tables with a row for each bucket, each connection, each thing that one runner alone does. A
+grant of permits is one short transaction on one row; a runner looks at all rows about once a
+second. `now` is the database's clock, so that runners on machines with different clocks agree.
 """
 
 import time
@@ -17,7 +17,7 @@ from sqlalchemy import Float
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.ledger.store import upsert
-from crossdock_stages.ledger.tables import breakers, rate_budgets
+from crossdock_stages.ledger.tables import breakers, leases, rate_budgets
 
 Kind = Literal["away", "auth", "limited"]
 
@@ -136,6 +136,25 @@ def release(tx: Connection, connection: str, runner: str) -> None:
 def close(tx: Connection, connection: str) -> None:
     """It is back."""
     tx.execute(breakers.delete().where(breakers.c.connection == connection))
+
+
+def lease(tx: Connection, name: str, runner: str, for_s: float) -> bool:
+    """Be, or go on being, the one runner that does this; for so long."""
+    now = clock(tx)
+    statement = upsert(tx, leases).values(name=name, runner=runner, until=now + for_s)
+    done = tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["name"],
+            set_={"runner": runner, "until": statement.excluded.until},
+            where=(leases.c.runner == runner) | (leases.c.until < now),
+        ).returning(leases.c.runner)
+    )
+    return done.first() is not None
+
+
+def unlease(tx: Connection, name: str, runner: str) -> None:
+    """Let another runner do it at once."""
+    tx.execute(leases.delete().where(leases.c.name == name, leases.c.runner == runner))
 
 
 def look(tx: Connection) -> Board:

@@ -270,3 +270,11 @@ breakers = Table(
     Column("probed_by", String(64), nullable=False, doc="the runner that tries, while half open"),
     Column("probed_until", Float, nullable=False),
 )
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(128), primary_key=True, doc="what one runner alone does"),
+    Column("runner", String(64), nullable=False),
+    Column("until", Float, nullable=False),
+)

@@ -221,6 +221,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connection", name=op.f("pk_breakers")),
     )
     op.create_table(
+        "leases",
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("runner", sa.String(length=64), nullable=False),
+        sa.Column("until", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
+    )
+    op.create_table(
         "rate_budgets",
         sa.Column("connection", sa.String(length=64), nullable=False),
         sa.Column("bucket", sa.String(length=64), nullable=False),
