@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from crossdock import jsontext
 from crossdock.bus import Outgoing
 from crossdock.canonical import Entity, Order, Ref
 from crossdock.errors import AuthError, ContractError, TransientError
@@ -62,7 +63,7 @@ class Deliver:
         look = await self.house.ledger.read(lambda tx: self._look(tx, items))
         troubles: list[Trouble] = []
         settled: list[Item] = []
-        fresh: list[Item] = []
+        fresh: dict[str, Item] = {}
         for item in items:
             standing = look.standings.get(item.id)
             if standing is None:
@@ -70,9 +71,9 @@ class Deliver:
                 troubles.append(item.trouble(error=error))
             elif standing.state != "open":
                 settled.append(item)
-            elif all(other.id != item.id for other in fresh):
-                fresh.append(item)
-        go, blocked = _unblocked(_called(fresh, look.queues), look.standings)
+            else:
+                fresh.setdefault(item.id, item)
+        go, blocked = _unblocked(_called(fresh.values(), look.queues), look.standings)
         troubles += blocked
         await self._intend(go)
         receipts, failures = await self._call(go, look)
@@ -197,9 +198,11 @@ class Deliver:
 
     def _submitted(self, item: Item, native_id: str) -> ToSend:
         """The news that enters on the left again: the target took the order, and its name there."""
-        order = Order.parse(item.body)
+        # what was checked before the call is not checked and written field by field once more
+        order = jsontext.parse(item.body)
         ref = Ref(connection=self.target.name, kind="order", value=native_id)
-        body = order.model_copy(update={"refs": (*order.refs, ref)}).dump()
+        refs = [*order.get("refs", ()), ref.model_dump(mode="json", exclude_defaults=True)]
+        body = jsontext.dump({**order, "refs": refs})
         envelope = Envelope(
             id=event_id(item.envelope.subject, "order.submitted", self.target.name, native_id),
             source=self.topology.source(self.target.name),
@@ -229,7 +232,7 @@ class Deliver:
         )
 
 
-def _called(items: Sequence[Item], queues: dict[str, list[Waiter]]) -> list[Item]:
+def _called(items: Iterable[Item], queues: dict[str, list[Waiter]]) -> list[Item]:
     """Leave out what waits already and comes without being called; its waiting row counts."""
     out = []
     for item in items:
