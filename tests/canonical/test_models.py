@@ -47,6 +47,15 @@ def validator(model: Any, profile: schemas.Profile) -> Any:
     return jsonschema_rs.Draft202012Validator(schemas.schema_of(model, profile))
 
 
+def order(**changes: Any) -> bytes:
+    document = samples.build(Order, full=False) | changes
+    return json.dumps(document).encode()
+
+
+def line(**changes: Any) -> dict[str, Any]:
+    return samples.build(OrderLine, full=False) | changes
+
+
 @MODELS
 def test_schemas_fit_the_metaschema_and_say_everything(model: Any) -> None:
     for profile in schemas.PROFILES:
@@ -77,8 +86,59 @@ def test_every_dump_fits_both_profiles_and_comes_back(model: Any) -> None:
         assert producer.is_valid(told)
         assert consumer.is_valid(told)
         assert model.parse(body) == entity
+        assert model.parse(model.write(document)) == entity
+        assert model.write(told) == body
 
     check()
+
+
+@MODELS
+def test_a_document_is_refused_where_parsing_its_bytes_would_refuse_it(model: Any) -> None:
+    """`write` makes no models; what it lets pass must be what `parse` lets pass."""
+
+    @settings(drawn, max_examples=200 if CASES > 200 else 10)
+    @given(strategies.nearly_valid(model))
+    def check(wrong: samples.Wrong) -> None:
+        assert _refusal(model.write, wrong.document) == _refusal(
+            model.parse, json.dumps(wrong.document).encode()
+        )
+
+    check()
+
+
+def _refusal(read: Any, given: Any) -> str | None:
+    try:
+        read(given)
+    except ContractError as error:
+        return error.pointer
+    return None
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"placed_at": datetime(2026, 1, 31)}, "/placed_at"),
+        (
+            {"lines": [samples.build(OrderLine, full=False) | {"ordered": Decimal(1)}]},
+            "/lines/0/ordered",
+        ),
+        ({"extensions": {"com.acme": float("nan")}}, "/extensions"),
+        ({"number": "\ud800"}, ""),
+        ({"number": "\x00"}, ""),
+    ],
+)
+def test_a_document_holds_json_values_alone(changes: Any, pointer: str) -> None:
+    document = samples.build(Order, full=False) | changes
+    with pytest.raises(ContractError) as caught:
+        Order.write(document)
+    assert caught.value.pointer == pointer
+
+
+def test_a_document_keeps_the_limits_of_counters() -> None:
+    counted = line(ordered="3", shipped="2", cancelled="2")
+    with pytest.raises(ContractError, match="cancelled") as caught:
+        Order.write(samples.build(Order, full=False) | {"lines": [counted]})
+    assert caught.value.pointer == "/lines/0"
 
 
 @MODELS
@@ -111,15 +171,6 @@ def test_what_a_newer_minor_brings_is_read(kind: str) -> None:
         assert consumer.is_valid(json.loads(entity.dump()))
 
     check()
-
-
-def order(**changes: Any) -> bytes:
-    document = samples.build(Order, full=False) | changes
-    return json.dumps(document).encode()
-
-
-def line(**changes: Any) -> dict[str, Any]:
-    return samples.build(OrderLine, full=False) | changes
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from crossdock.canonical import Entity, EntityRef, Fulfillment
 from crossdock.canonical.entity import contract_error
 from crossdock.connector import Connector, Ignore
 from crossdock.errors import ContractError, TransientError
-from crossdock.events import Envelope, Event, Raw, now_text
+from crossdock.events import EVENT_TYPES, Envelope, Fact, Raw, Statement, now_text
 from crossdock.identity import entity_id, event_id, fingerprint
 from crossdock.jsontext import shorten
 from pydantic import ValidationError
@@ -55,8 +55,8 @@ def say(
     """
     try:
         return [
-            _complete(event, connection, raw, source=source, landing_id=landing_id, mode=mode)
-            for event in connector.translate(raw)
+            _complete(fact, connection, raw, source=source, landing_id=landing_id, mode=mode)
+            for fact in connector.translate(raw)
         ]
     except ContractError as error:
         raise ContractError(
@@ -76,36 +76,44 @@ def say(
 
 
 def _complete(
-    event: Event[Entity], connection: str, raw: Raw, *, source: str, landing_id: str, mode: str
+    fact: Fact, connection: str, raw: Raw, *, source: str, landing_id: str, mode: str
 ) -> Said:
-    own_id = entity_id(connection, event.kind, event.native_id)
-    data = _with_ids(event.data, connection).model_copy(update={"id": own_id})
-    body = data.dump()
-    revision = _revision_text(event.revision)
-    key = data.order.id if isinstance(data, Fulfillment) and data.order.id else own_id
+    own_id = entity_id(connection, fact.kind, fact.native_id)
+    model = EVENT_TYPES[fact.type]
+    if isinstance(fact, Statement):
+        document = _identified(fact.document, connection, own_id)
+        body = model.write(document)
+        order = document.get("order") or {}
+        order_id = order.get("id") if model is Fulfillment else None
+    else:
+        data = _with_ids(fact.data, connection).model_copy(update={"id": own_id})
+        body = data.dump()
+        order_id = data.order.id if isinstance(data, Fulfillment) else None
+    revision = _revision_text(fact.revision)
+    key = order_id or own_id
     if len(key) > MAX_KEY:
         raise ContractError(
-            f"{event.type} {event.native_id}: the order id {shorten(key)} is none of ours",
+            f"{fact.type} {fact.native_id}: the order id {shorten(key)} is none of ours",
             pointer="/order/id",
             value=shorten(key),
         )
     return Said(
         Envelope(
             # a source without revisions may go back and forth: its deliveries tell the news apart
-            id=event_id(own_id, event.type, revision or landing_id, fingerprint(body)),
+            id=event_id(own_id, fact.type, revision or landing_id, fingerprint(body)),
             source=source,
-            type=f"crossdock.{event.type}.v{data.major}",
+            type=f"crossdock.{fact.type}.v{model.major}",
             subject=own_id,
             key=key,
-            time=event.occurred_at.isoformat() if event.occurred_at else now_text(),
+            time=fact.occurred_at.isoformat() if fact.occurred_at else now_text(),
             connection=connection,
             revision=revision,
             landing=landing_id,
             correlation=landing_id,
             mode=mode,
-            schema=f"https://schemas.crossdock.dev/{event.kind}/v{data.major}/schema.json",
+            schema=f"https://schemas.crossdock.dev/{fact.kind}/v{model.major}/schema.json",
             topic=raw.topic,
-            native=event.native_id,
+            native=fact.native_id,
         ),
         body,
     )
@@ -130,6 +138,17 @@ def _with_ids(entity: Entity, connection: str) -> Entity:
             own_id = entity_id(connection, kind, ref.native_id)
             updates[name] = EntityRef(id=own_id, native_id=ref.native_id)
     return entity.model_copy(update=updates) if updates else entity
+
+
+def _identified(document: dict[str, Any], connection: str, own_id: str) -> dict[str, Any]:
+    """The same for a document, with the entity's own id at its head, where the model has it."""
+    found = {"id": own_id, **document}
+    found["id"] = own_id
+    for name, kind in _REF_KINDS.items():
+        ref = document.get(name)
+        if isinstance(ref, dict) and "id" not in ref and "native_id" in ref:
+            found[name] = {"id": entity_id(connection, kind, ref["native_id"]), **ref}
+    return found
 
 
 class Translate:

@@ -1,0 +1,88 @@
+"""A fact told as a document and the same fact told as a model end in the same message."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from crossdock import ContractError, Event, Fact, Raw, Statement
+from crossdock.canonical import Order, samples
+from crossdock.connector import Config, Connector, Context
+from crossdock_stages.translate import say
+
+DOCUMENT: dict[str, Any] = {
+    **samples.build(Order, full=False),
+    "customer": {"native_id": "77"},
+}
+
+
+def spoken(translate: Any) -> Connector:
+    def opened(config: Config, context: Context) -> None:
+        raise AssertionError("translating opens nothing")
+
+    return Connector(
+        name="toy",
+        title="",
+        config=Config,
+        open=opened,  # type: ignore[arg-type]
+        translate=translate,
+        handles=frozenset(),
+        poll_every_s=1,
+        sandbox=None,
+    )
+
+
+def as_model(raw: Raw) -> Iterator[Fact]:
+    yield Event(type="order.placed", data=Order.model_validate(DOCUMENT), native_id="5", revision=7)
+
+
+def as_document(raw: Raw) -> Iterator[Fact]:
+    yield Statement(type="order.placed", document=DOCUMENT, native_id="5", revision=7)
+
+
+def test_both_ways_say_the_same_bytes_under_the_same_id() -> None:
+    raw = Raw("orders/create", {})
+    (model,), (document,) = (
+        say("web", spoken(way), raw, source="crossdock://test/web", landing_id="lnd_1")
+        for way in (as_model, as_document)
+    )
+    assert document.body == model.body
+    assert document.envelope.id == model.envelope.id
+    order = Order.parse(document.body)
+    assert order.id == document.envelope.subject == document.envelope.key
+    assert order.customer is not None
+    assert order.customer.id is not None
+    assert order.customer.id.startswith("cus_")
+    assert "id" not in DOCUMENT["customer"], "the connector's document is left as it was"
+
+
+def test_a_document_that_is_no_order_is_told_with_its_pointer() -> None:
+    def wrong(raw: Raw) -> Iterator[Fact]:
+        yield Statement(
+            type="order.placed", document=DOCUMENT | {"currency": "EURO"}, native_id="5"
+        )
+
+    with pytest.raises(ContractError, match=r"toy orders/create: order/currency: .*'EURO'") as told:
+        say("web", spoken(wrong), Raw("orders/create", {}), source="crossdock://test/web")
+    assert told.value.pointer == "/currency"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"type": "order.eaten"}, "no event type 'order.eaten'"),
+        ({"native_id": ""}, "native_id has 0 characters"),
+        ({"revision": -1}, "revision -1 must be 0 or more"),
+    ],
+)
+def test_a_statement_is_held_to_the_same_bounds_as_an_event(
+    changes: dict[str, Any], words: str
+) -> None:
+    given: dict[str, Any] = {"type": "order.placed", "document": DOCUMENT, "native_id": "5"}
+    with pytest.raises(ContractError, match=words):
+        Statement(**given | changes)
+
+
+def test_a_statement_is_read_as_a_model_when_asked() -> None:
+    told = Statement(type="order.placed", document=DOCUMENT, native_id="5")
+    assert told.data == Order.model_validate(DOCUMENT)
+    assert told.kind == "order"

@@ -1,0 +1,197 @@
+"""Vendors' JSON read by its declared shape: one call checks all that a mapping will look at.
+
+A shape is a TypedDict that names the fields a mapping reads, and no others. pydantic checks it in
+one go from the bytes, which is several times as quick as careful reading in Python, and a fault is
+told with the vendor's own JSON pointer:
+
+    class Line(TypedDict, total=False):
+        id: Required[NumericId]
+        sku: Text | None
+
+    LINE = Shape(Line)
+    line = LINE.read(raw)  # ContractError: "orders/create/id: expected a numeric id, found ''"
+
+Fields that are not named are not looked at. `total=False` says that any may be missing; give
+`| None` where the vendor may write null, and `Required` where the field must be there.
+"""
+
+from functools import cached_property
+from typing import Annotated, Any, Generic, Required, TypeVar, cast
+
+from pydantic import GetCoreSchemaHandler, TypeAdapter, ValidationError
+from pydantic_core import CoreSchema, SchemaValidator, core_schema
+from typing_extensions import TypedDict
+
+from crossdock import jsontext
+from crossdock.errors import ContractError
+from crossdock.events import Raw
+
+__all__ = [
+    "Amount",
+    "Count",
+    "Flag",
+    "Moment",
+    "NumericId",
+    "Ratio",
+    "Required",
+    "Shape",
+    "Text",
+    "TypedDict",
+    "fault",
+    "pattern",
+]
+
+T = TypeVar("T")
+
+
+class _Leaf:
+    """One kind of value, and the words for what is expected."""
+
+    def __init__(self, schema: CoreSchema, words: str) -> None:
+        self.schema: Any = {**schema, "metadata": {"words": words}}
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return cast("CoreSchema", self.schema)
+
+
+def pattern(regex: str, words: str) -> Any:
+    """Text of this form, for `Annotated[str, pattern(…)]`; `words` say what is expected."""
+    return _Leaf(core_schema.str_schema(strict=True, pattern=regex), words)
+
+
+Text = Annotated[
+    str,
+    _Leaf(
+        core_schema.str_schema(strict=True, max_length=10_000), "text of at most 10,000 characters"
+    ),
+]
+"""Text of at most 10,000 characters; it may be empty."""
+
+Flag = Annotated[bool, _Leaf(core_schema.bool_schema(strict=True), "true or false")]
+
+Count = Annotated[
+    int,
+    _Leaf(
+        core_schema.int_schema(strict=True, ge=0, le=10**9),
+        "a whole number from 0 to 1,000,000,000",
+    ),
+]
+
+NumericId = Annotated[
+    str,
+    _Leaf(
+        core_schema.str_schema(coerce_numbers_to_str=True, pattern="^[0-9]{1,20}$"), "a numeric id"
+    ),
+]
+"""A whole number, or its digits as text; read as text."""
+
+Amount = Annotated[
+    str, pattern(r"^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?$", 'an amount such as "12.30"')
+]
+"""Money as decimal text."""
+
+Ratio = Annotated[
+    float | str,
+    _Leaf(
+        core_schema.union_schema(
+            [
+                core_schema.float_schema(strict=True, allow_inf_nan=False, gt=-1e6, lt=1e6),
+                core_schema.str_schema(
+                    strict=True, pattern=r"^-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,12})?$"
+                ),
+            ],
+            mode="left_to_right",
+        ),
+        "a ratio such as 0.19",
+    ),
+]
+"""A ratio as JSON number or decimal text."""
+
+Moment = Annotated[
+    str,
+    pattern(
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$",
+        "a time such as 2026-01-31T12:00:00-05:00",
+    ),
+]
+"""An ISO 8601 time with its offset; whether the day exists is not checked."""
+
+
+class Shape(Generic[T]):
+    """What a payload must look like; see the module's docstring. Made at its first use."""
+
+    def __init__(self, type_: type[T]) -> None:
+        self.type = type_
+
+    def read(self, raw: Raw) -> T:
+        """The payload of one record. ContractError names topic, JSON pointer and value."""
+        try:
+            return cast("T", self._quick.validate_json(raw.data))
+        except ValidationError:
+            return self.of(raw.body, raw.topic)
+
+    def of(self, value: object, topic: str) -> T:
+        """The same for a JSON value that is there already."""
+        try:
+            return cast("T", self._quick.validate_python(value))
+        except ValidationError:
+            pass
+        try:
+            return cast("T", self._worded.validate_python(value))
+        except ValidationError as error:
+            raise _told(error, topic) from None
+
+    @cached_property
+    def _schema(self) -> Any:
+        return TypeAdapter(self.type).core_schema
+
+    @cached_property
+    def _quick(self) -> SchemaValidator:
+        return SchemaValidator(self._schema)
+
+    @cached_property
+    def _worded(self) -> SchemaValidator:
+        """The same with our words at every leaf; they would cost a tenth of reading."""
+        return SchemaValidator(_with_words(self._schema))
+
+
+def fault(topic: str, at: str, expected: str, found: object) -> ContractError:
+    """The error for a value that only the mapping can judge; `at` is its JSON pointer."""
+    shown = jsontext.shorten(found)
+    return ContractError(
+        f"{topic}{at or '/'}: expected {expected}, found {shown}", pointer=at, value=shown
+    )
+
+
+def _with_words(node: Any) -> Any:
+    if isinstance(node, list | tuple):
+        return type(node)(_with_words(item) for item in node)
+    if not isinstance(node, dict):
+        return node
+    words = (node.get("metadata") or {}).get("words") if "type" in node else None
+    if words:
+        return core_schema.custom_error_schema(
+            node,
+            custom_error_type="shape",
+            custom_error_message=words,
+        )
+    return {
+        key: value if key in {"cls", "metadata"} else _with_words(value)
+        for key, value in node.items()
+    }
+
+
+_STRUCTURE = {"missing": "a value", "dict_type": "an object", "list_type": "a list"}
+
+
+def _told(error: ValidationError, topic: str) -> ContractError:
+    first = error.errors(include_url=False, include_context=False)[0]
+    at = jsontext.pointer(*first["loc"])
+    expected = _STRUCTURE.get(first["type"], first["msg"])
+    if first["type"] == "missing":
+        return ContractError(
+            f"{topic}{at}: expected {expected}, found nothing", pointer=at, value="nothing"
+        )
+    return fault(topic, at, expected, first["input"])
