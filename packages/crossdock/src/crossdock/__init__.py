@@ -84,10 +84,16 @@ if TYPE_CHECKING:
         Event as Event,
     )
     from crossdock.events import (
+        Fact as Fact,
+    )
+    from crossdock.events import (
         Raw as Raw,
     )
     from crossdock.events import (
         Receipt as Receipt,
+    )
+    from crossdock.events import (
+        Statement as Statement,
     )
     from crossdock.events import (
         revision_of as revision_of,
@@ -104,7 +110,7 @@ _HOMES = {
         "AuthError ConfigError ConflictError ContractError CrossdockError PermanentError "
         "RateLimitedError RejectedError TransientError UnavailableError"
     ),
-    "crossdock.events": "Command Event Raw Receipt revision_of",
+    "crossdock.events": "Command Event Fact Raw Receipt Statement revision_of",
     "crossdock.hookspecs": "hookimpl",
     "crossdock.http": "Http",
 }

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr
 
 from crossdock.canonical import Entity
 from crossdock.errors import ConfigError, CrossdockError
-from crossdock.events import COMMAND_TYPES, Command, Event, Raw, Receipt
+from crossdock.events import COMMAND_TYPES, Command, Fact, Raw, Receipt
 from crossdock.http import MAX_RESPONSE_BYTES, Auth, Http, Redactor, Retry
 from crossdock.http.client import IDEMPOTENCY_HEADER
 from crossdock.pacing import Pacer
@@ -93,7 +93,7 @@ class Polls(Protocol):
 class Translates(Protocol):
     """What does this raw record say? A pure function: no I/O, no clock, no chance."""
 
-    def __call__(self, raw: Raw) -> Iterator[Event[Entity]]:
+    def __call__(self, raw: Raw) -> Iterator[Fact]:
         """Yield the events; none when the record says nothing of interest.
 
         ContractError with a pointer: the record cannot be mapped (dead letter). Raise `Ignore`
