@@ -379,6 +379,24 @@ class TestDeliver:
             ("cmd_create_1", 1, None)
         ]
 
+    async def test_a_receipt_is_on_disk_before_the_next_command_of_its_entity(
+        self, stage: Deliver, house: House, vendor: Any, make_order: MakeOrder
+    ) -> None:
+        """Else a crash between the two would carry out the first again, after the second."""
+        found: list[list[tuple[str, bool]]] = []
+
+        async def watch(command: Command[Any]) -> None:
+            known = await rows(house, effects)
+            found.append([(one.command_id, one.receipt_at is not None) for one in known])
+
+        vendor.watch = watch
+        create, cancel = await self.promise(house, make_order(), "create", "cancel")
+        await stage.process([cancel, create])  # in whatever order they come
+        assert found == [
+            [("cmd_create_1", False)],
+            [("cmd_create_1", True), ("cmd_cancel_1", False)],
+        ]
+
     async def test_a_lost_answer_is_looked_up_not_repeated(
         self, stage: Deliver, house: House, vendor: Any, make_order: MakeOrder
     ) -> None:
@@ -428,7 +446,6 @@ class TestDeliver:
             ("apply", "order.create"),
             ("find", "order.create"),
             ("apply", "order.create"),
-            ("find", "order.cancel"),  # its intent was on disk when its turn did not come
             ("apply", "order.cancel"),
         ]
         found = await books(house)

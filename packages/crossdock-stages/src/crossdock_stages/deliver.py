@@ -9,6 +9,7 @@ command of the same entity at the same target; the ledger's sequence decides, no
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from crossdock import jsontext
 from crossdock.bus import Outgoing
 from crossdock.canonical import Entity, Order, Ref
-from crossdock.errors import AuthError, ContractError, TransientError
+from crossdock.errors import AuthError, ContractError
 from crossdock.events import COMMAND_TYPES, Command, Envelope, Receipt, now_text
 from crossdock.identity import digest, event_id
 from sqlalchemy.engine import Connection
@@ -59,11 +60,23 @@ class Deliver:
         await self.target.breaker.closed()
 
     async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
-        """See `Stage.process`."""
-        look = await self.house.ledger.read(lambda tx: self._look(tx, items))
+        """See `Stage.process`.
+
+        One command of an entity at a time: its receipt is on disk before the next one is asked
+        for. Else a crash would leave several in the dark, and carrying out the first of them again
+        would undo the last for a while.
+        """
+        look = await self._look(items)
+        first, *others = _rounds(items, look.standings)
+        outgoing = await self._round(first, look)
+        for more in others:
+            outgoing += await self._round(more, await self._look(more))
+        return outgoing
+
+    async def _round(self, items: Sequence[Item], look: _Look) -> list[Outgoing]:
         troubles: list[Trouble] = []
         settled: list[Item] = []
-        fresh: dict[str, Item] = {}
+        fresh: list[Item] = []
         for item in items:
             standing = look.standings.get(item.id)
             if standing is None:
@@ -72,8 +85,8 @@ class Deliver:
             elif standing.state != "open":
                 settled.append(item)
             else:
-                fresh.setdefault(item.id, item)
-        go, blocked = _unblocked(_called(fresh.values(), look.queues), look.standings)
+                fresh.append(item)
+        go, blocked = _unblocked(_called(fresh, look.queues), look.standings)
         troubles += blocked
         await self._intend(go)
         receipts, failures = await self._call(go, look)
@@ -89,14 +102,18 @@ class Deliver:
 
         await self.house.ledger.write(work)
 
-    def _look(self, tx: Connection, items: Sequence[Item]) -> _Look:
+    async def _look(self, items: Sequence[Item]) -> _Look:
         ids = [item.id for item in items]
         refs = {ref for item in items for ref in item.envelope.refs.split(",") if ref}
-        return _Look(
-            desk.queues(tx, self._stage, [item.envelope.key for item in items]),
-            traffic.standings(tx, self.target.name, ids),
-            things.native_ids(tx, self.target.name, refs),
-        )
+
+        def work(tx: Connection) -> _Look:
+            return _Look(
+                desk.queues(tx, self._stage, [item.envelope.key for item in items]),
+                traffic.standings(tx, self.target.name, ids),
+                things.native_ids(tx, self.target.name, refs),
+            )
+
+        return await self.house.ledger.read(work)
 
     @property
     def _stage(self) -> str:
@@ -119,29 +136,15 @@ class Deliver:
     async def _call(
         self, items: Sequence[Item], look: _Look
     ) -> tuple[dict[str, Receipt], list[Trouble]]:
-        """Different entities side by side, one entity's commands one after the other."""
+        """All side by side: they are of different entities."""
         receipts: dict[str, Receipt] = {}
         troubles: list[Trouble] = []
-        groups: dict[str, list[Item]] = {}
-        for item in items:
-            groups.setdefault(item.envelope.key, []).append(item)
-
-        async def work(group: Sequence[Item]) -> None:
-            for position, item in enumerate(group):
-                answer = await self._carry_out(item, look)
-                if isinstance(answer, Receipt):
-                    receipts[item.id] = answer
-                    continue
+        answers = await asyncio.gather(*(self._carry_out(item, look) for item in items))
+        for item, answer in zip(items, answers, strict=True):
+            if isinstance(answer, Receipt):
+                receipts[item.id] = answer
+            else:
                 troubles.append(item.trouble(error=answer, place=look.standings[item.id].seq))
-                if isinstance(answer, (TransientError, AuthError)):
-                    reason = f"waits behind {item.id} of the same entity"
-                    troubles.extend(
-                        follower.trouble(behind=reason, place=look.standings[follower.id].seq)
-                        for follower in group[position + 1 :]
-                    )
-                    return
-
-        await asyncio.gather(*(work(group) for group in groups.values()))
         return receipts, troubles
 
     async def _carry_out(self, item: Item, look: _Look) -> Receipt | Exception:
@@ -242,21 +245,33 @@ def _called(items: Iterable[Item], queues: dict[str, list[Waiter]]) -> list[Item
     return out
 
 
+def _rounds(items: Sequence[Item], standings: dict[str, Standing]) -> list[list[Item]]:
+    """Part a batch so that no entity is twice in a round, its commands in their sequence."""
+    rounds: list[list[Item]] = [[]]
+    turn: Counter[str] = Counter()
+    last = max((standing.seq for standing in standings.values()), default=0)
+    for item in sorted(items, key=lambda i: standings[i.id].seq if i.id in standings else last):
+        number = turn[item.envelope.key]
+        turn[item.envelope.key] += 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(item)
+    return rounds
+
+
 def _unblocked(
     items: Sequence[Item], standings: dict[str, Standing]
 ) -> tuple[list[Item], list[Trouble]]:
-    """Hold back what stands behind an earlier open command that is not in this batch."""
+    """Hold back what stands behind an earlier open command."""
     go: list[Item] = []
-    here: set[str] = set()
     troubles: list[Trouble] = []
-    for item in sorted(items, key=lambda item: standings[item.id].seq):
-        blocker = standings[item.id].blocked_by
-        if blocker is None or blocker in here:
+    for item in items:
+        standing = standings[item.id]
+        if standing.blocked_by is None:
             go.append(item)
-            here.add(item.id)
         else:
-            reason = f"waits behind {blocker} of the same entity"
-            troubles.append(item.trouble(behind=reason, place=standings[item.id].seq))
+            reason = f"waits behind {standing.blocked_by} of the same entity"
+            troubles.append(item.trouble(behind=reason, place=standing.seq))
     return go, troubles
 
 
