@@ -391,10 +391,34 @@ async def test_settlements_that_cannot_be_booked(connect: Callable[..., Any]) ->
             await odoo.apply(wish(good, "settlement.create"))
         assert caught.value.reason == "closed_period"
         assert "closed up to 2026-11-30" in str(caught.value)
+        assert moves(box, "entry") == moves(box, "entry", "draft") == []
+    async with connect(box, settlement_accounts=ACCOUNTS, closed_period="shift") as odoo:
+        later = statement("85.05", "S-2", sales="100.10", fees="-15.05")
+        assert "2026-12-01" in (await odoo.apply(wish(later, "settlement.create"))).note
+    async with connect(box, settlement_accounts=ACCOUNTS) as odoo:
         box.store.begin()
         box.store.update("res.company", 1, fiscalyear_lock_date="2026-10-31")
         assert (await odoo.apply(wish(good, "settlement.create", 2))).changed
-    assert len(moves(box, "entry")) == 1
+    assert len(moves(box, "entry")) == 2
+
+
+async def test_nothing_is_booked_into_a_closed_period(
+    connect: Callable[..., Any], order: Callable[..., Order]
+) -> None:
+    box, here = OdooSandbox(), order()
+    async with connect(box, payment_journals=JOURNALS) as odoo:
+        await bought(box, odoo, here)
+        box.store.begin()
+        box.store.update("res.company", 1, hard_lock_date="2026-11-23")
+        for data, type_ in (
+            (payment(here), "payment.create"),
+            (refund(here, "5.00"), "refund.create"),
+        ):
+            with pytest.raises(crossdock.RejectedError) as caught:
+                await odoo.apply(wish(data, type_))
+            assert caught.value.reason == "closed_period"
+    assert not box.store.tables["account.payment"].rows
+    assert moves(box, "out_refund", "draft") == []
 
 
 @pytest.mark.parametrize("call", ["account.move/load", "account.move/action_post"])

@@ -16,15 +16,11 @@ from crossdock.jsontext import shorten
 from crossdock_odoo.mapping import plain
 from crossdock_odoo.rpc import Rpc
 
-LOCKS = (
-    "fiscalyear_lock_date",
-    "tax_lock_date",
-    "sale_lock_date",
-    "purchase_lock_date",
-    "hard_lock_date",
-    "period_lock_date",
-)
-"""Days up to which the books are closed; which of them there are differs by version."""
+FISCAL_LOCKS = ("fiscalyear_lock_date", "hard_lock_date", "period_lock_date")
+"""Days up to which the books are closed for every entry; which of them there are differs by
+version: `period_lock_date` up to 17, `hard_lock_date` from 18 on."""
+SALE_LOCKS = (*FISCAL_LOCKS, "tax_lock_date", "sale_lock_date")
+"""Those for documents with taxes."""
 
 
 @dataclass
@@ -115,29 +111,42 @@ class Books:
             )
         return rows[0]
 
+    async def refuse_if_closed(self, day: str, what: str, locks: Sequence[str]) -> None:
+        """RejectedError `closed_period`, before anything is written, unless `closed_period: shift`.
+
+        Odoo itself refuses nothing here: it posts at a day of the next open period (seen on 19.0).
+        """
+        if self.rpc.config.closed_period == "shift":
+            return
+        error = await self._closed(day, what, locks)
+        if error is not None:
+            raise error
+
     async def explained(self, error: crossdock.RejectedError, day: str) -> crossdock.RejectedError:
         """`closed_period` when the day lies in one, for Odoo's own error has no name for that."""
-        locks = await self._locks()
-        closed = {name: until for name, until in locks.items() if day and day <= until}
-        if not closed:
-            return error
-        name, until = max(closed.items(), key=lambda pair: pair[1])
-        return crossdock.RejectedError(
-            f"the books are closed up to {until} ({name} of the company), and this is of {day}. "
-            "Reopen the period in Odoo (Accounting, Lock Dates) and retry; or book it there by "
-            f"hand at a later date and resolve this. Odoo says: {error}",
-            reason="closed_period",
-            parts={"day": day, "closed_until": until, "lock": name},
-        )
+        return await self._closed(day, f"Odoo says: {error}; and this", SALE_LOCKS) or error
 
-    async def _locks(self) -> dict[str, str]:
-        there = await self.rpc.fields.having("res.company", LOCKS)
+    async def _closed(
+        self, day: str, what: str, names: Sequence[str]
+    ) -> crossdock.RejectedError | None:
+        there = await self.rpc.fields.having("res.company", names)
         company = self.rpc.config.company
         if company is None:
             told = await self.rpc.call("sale.order", "default_get", fields=["company_id"])
             company = told["company_id"]
         rows = await self.rpc.read("res.company", [company], list(there))
-        return {name: str(row[name]) for row in rows for name in there if row[name]}
+        locks = {name: str(row[name]) for row in rows for name in there if row[name]}
+        closed = {name: until for name, until in locks.items() if day and day <= until}
+        if not closed:
+            return None
+        name, until = max(closed.items(), key=lambda pair: pair[1])
+        return crossdock.RejectedError(
+            f"{what} is of {day}, and the books are closed up to {until} ({name} of the company). "
+            "Reopen the period in Odoo (Accounting, Lock Dates) and retry; or book it there by "
+            "hand at a later day and resolve this; or set `closed_period: shift`",
+            reason="closed_period",
+            parts={"day": day, "closed_until": until, "lock": name},
+        )
 
 
 def day_of(moment: datetime) -> str:

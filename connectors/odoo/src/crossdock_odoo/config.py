@@ -69,6 +69,10 @@ class OdooConfig(crossdock.Config):
     """The account of each part of a settlement, by code or database id: its categories (`sales`,
     `fees`, `refunds` …), `payout` for what is paid out, and `other` for every category that is not
     listed. Without any, settlements are refused."""
+    closed_period: Literal["reject", "shift"] = "reject"
+    """What to do with a refund, payment or settlement of a day for which the books are closed: put
+    it on the exception desk (`closed_period`), or let Odoo date it into the next open period, as
+    it does without a word; the receipt then tells the day."""
     poll_documents: tuple[Literal["invoice", "credit_note", "payment", "return_receipt"], ...] = ()
     """Which documents are told as they are posted or received; the first three need the right to
     read Accounting."""

@@ -14,7 +14,7 @@ from typing import Any
 import crossdock
 from crossdock.canonical import Money, Payment, payment_status
 
-from crossdock_odoo.books import Books, day_of, names_of, of_float, text_of
+from crossdock_odoo.books import FISCAL_LOCKS, Books, day_of, names_of, of_float, text_of
 from crossdock_odoo.delivered import order_of
 from crossdock_odoo.externalids import own_name
 from crossdock_odoo.invoicing import Invoicing, posted
@@ -200,6 +200,8 @@ class Payments:
         there = await self.registered(tender.name)
         native = there["id"] if there else None
         if native is None:
+            what = f"a payment of {tender.amount.amount:f} {tender.amount.currency}"
+            await self._books.refuse_if_closed(tender.day, what, FISCAL_LOCKS)
             memo = await rpc.fields.name(PAYMENT, "memo")
             row = {
                 "id": f"{self._orders.namespace}.{tender.name}",

@@ -14,7 +14,7 @@ import crossdock
 from crossdock.canonical import Refund
 
 from crossdock_odoo import creditlines, marks, saleorder
-from crossdock_odoo.books import Books, day_of, names_of, of_float, text_of
+from crossdock_odoo.books import SALE_LOCKS, Books, day_of, names_of, of_float, text_of
 from crossdock_odoo.delivered import order_of
 from crossdock_odoo.externalids import line_id_of, own_name
 from crossdock_odoo.invoicing import MOVE, Invoicing
@@ -111,6 +111,8 @@ class Refunds:
                 reason="not_invoiced",
                 parts={"native_id": order},
             )
+        day = day_of(refund.settled_at or refund.requested_at)
+        await self._books.refuse_if_closed(day, f"a refund of {_money(refund)}", SALE_LOCKS)
         if not exists:
             await self._refuse_if_credited(refund, order)
         charged = await self._charged(order_id, [row["id"] for row in invoices])
@@ -352,7 +354,7 @@ class Refunds:
         return crossdock.Receipt(
             native_id=str(note["id"]),
             changed=changed,
-            note=f"{note['name']}, {_money(refund)}{told}",
+            note=f"{note['name']} of {note['date']}, {_money(refund)}{told}",
         )
 
 

@@ -7,6 +7,7 @@ where a real server refuses it when it is written.
 """
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -378,7 +379,7 @@ class Account:
     # posting
 
     def post(self, ids: list[int], context: Mapping[str, Any]) -> bool:
-        """`action_post`: only drafts, not into a closed period."""
+        """`action_post`: only drafts."""
         for record in ids:
             move = self.store.row("account.move", record)
             if move["state"] != "draft":
@@ -391,17 +392,17 @@ class Account:
         company = store.row("res.company", move["company_id"])
         invoice = move["move_type"] != "entry"
         day = (move["invoice_date"] if invoice else move["date"]) or self._today()
-        locks = [company[name] for name in LOCKS if company.get(name)]
-        if not invoice and any(str(lock) >= day for lock in locks):
-            raise user_error(
-                f"You cannot add/modify entries prior to and inclusive of: {max(locks)}."
-            )
+        booked = day
+        for until in (str(company[name]) for name in LOCKS if company.get(name)):
+            if until >= booked:  # dated into the next open period, without a word
+                after = date.fromisoformat(until) + timedelta(days=1)
+                booked = after.strftime("%Y-%m-%d")
         lines = self._lines(move["id"])
         if not lines:
             raise user_error("You need to add a line before posting.")
         if round(sum(line["balance"] for line in lines), 2) and not invoice:
             raise user_error("The entry is not balanced.")
-        values: dict[str, Any] = {"state": "posted", "date": day}
+        values: dict[str, Any] = {"state": "posted", "date": booked}
         if invoice:
             prefix = "RINV" if move["move_type"] == "out_refund" else "INV"
             values |= {"name": self._number(prefix, day[:4], 5), "invoice_date": day}

@@ -15,7 +15,7 @@ import crossdock
 from crossdock.canonical import Settlement
 
 from crossdock_odoo import marks, saleorder
-from crossdock_odoo.books import Books, day_of, of_float, text_of
+from crossdock_odoo.books import FISCAL_LOCKS, Books, day_of, of_float, text_of
 from crossdock_odoo.externalids import own_name
 from crossdock_odoo.invoicing import MOVE
 from crossdock_odoo.loading import load
@@ -62,6 +62,9 @@ class Settlements:
                 reason="entry_is_cancel",
                 parts={"native_id": there["id"]},
             )
+        day = day_of(statement.period_end)
+        what = f"settlement {statement.number}"
+        await self.books.refuse_if_closed(day, what, FISCAL_LOCKS)
         accounts = await self._accounts(statement, lines)
         rows = await self._rows(command.entity_id, statement, lines, accounts)
         try:
@@ -70,7 +73,7 @@ class Settlements:
             again = await self._entry(command.entity_id)
             if again is not None and again["state"] == "posted":
                 return await self._receipt(statement, again, changed=False)
-            raise await self.books.explained(error, day_of(statement.period_end)) from None
+            raise await self.books.explained(error, day) from None
         posted = await self.books.post(native)
         return await self._receipt(statement, posted, changed=True)
 
@@ -159,7 +162,7 @@ class Settlements:
     ) -> crossdock.Receipt:
         note = (
             f"{entry['name']}: settlement {statement.number}, {statement.total.amount:f} "
-            f"{statement.currency}"
+            f"{statement.currency}, of {entry['date']}"
         )
         if not changed:
             rows = await self.rpc.search_read(
