@@ -134,6 +134,12 @@ def test_what_is_no_such_json_is_a_contract_error(data: bytes) -> None:
         ORDER.read(Raw("orders/create", data=data))
 
 
+def test_text_that_no_database_can_store_is_told_with_its_pointer() -> None:
+    with pytest.raises(ContractError, match=r"U\+0000 at /lines/0/sku") as caught:
+        ORDER.read(raw(good() | {"lines": [{"price": "1", "quantity": 1, "sku": "a\x00"}]}))
+    assert caught.value.pointer == "/lines/0/sku"
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
