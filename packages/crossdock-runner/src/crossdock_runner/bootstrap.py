@@ -25,7 +25,7 @@ from crossdock_stages.sharing import Sharing
 from crossdock_stages.sweeper import Sweeper
 from crossdock_stages.topology import RAW, Topology
 from crossdock_stages.translate import Translate
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from crossdock_runner.deployment import Deployment, GatewayConfig
 from crossdock_runner.door import protocol
@@ -46,7 +46,7 @@ class Line:
     gateway: GatewayConfig
     house: House
     intake: Intake
-    app: Starlette
+    app: ASGIApp
     workers: list[Worker]
     loops: dict[str, Callable[[], Awaitable[None]]]
     connectors: Mapping[str, Any] = field(default_factory=dict)

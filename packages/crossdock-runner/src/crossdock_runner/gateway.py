@@ -29,6 +29,7 @@ from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from crossdock_runner.deployment import GatewayConfig
 
@@ -36,25 +37,45 @@ log = logging.getLogger("crossdock.gateway")
 
 RETRY_AFTER_S = 5
 BODY_TIMEOUT_S = 30.0
+HOOKS = "/hooks/"
 PROBLEMS = "https://crossdock.dev/problems/"
 
 
 def make_app(
     house: House, intake: Intake, hooks: Mapping[str, ports.Webhooks], config: GatewayConfig
-) -> Starlette:
+) -> ASGIApp:
     """The ASGI application; `hooks` are the connections that take webhooks."""
     gateway = _Gateway(house, intake, hooks, config)
-    app = Starlette(
+    rest = Starlette(
         routes=[
-            Route("/hooks/{connection}", gateway.hook, methods=["POST"]),
+            Route("/hooks/{connection}", _only_posts, methods=["POST"]),
             Route("/health/live", gateway.live),
             Route("/health/ready", gateway.ready),
             Route("/status", gateway.status),
         ],
         exception_handlers={404: _not_found, 405: _not_allowed, Exception: _our_fault},
     )
-    app.router.redirect_slashes = False  # a sender that follows no redirect would lose its news
+    rest.router.redirect_slashes = False  # a sender that follows no redirect would lose its news
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        """Webhooks come by the thousand: they pass by Starlette's router and middleware."""
+        name = scope["path"].removeprefix(HOOKS) if scope["type"] == "http" else "/"
+        if "/" in name or scope["method"] != "POST":
+            await rest(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        try:
+            answer = await gateway.hook(name, request)
+        except Exception as error:  # noqa: BLE001 - told, and answered with 503
+            answer = await _our_fault(request, error)
+        await answer(scope, receive, send)
+
     return app
+
+
+async def _only_posts(_: Request) -> Response:
+    """Stands in the router so that another method is answered with 405."""
+    return problem(404, "no-such-connection", "No connection of that name takes webhooks")
 
 
 def problem(status: int, kind: str, title: str, detail: str = "", **more: Any) -> Response:
@@ -95,16 +116,19 @@ class _Gateway:
         self.hooks = hooks
         self.config = config
 
-    async def hook(self, request: Request) -> Response:
-        name = request.path_params["connection"]
+    async def hook(self, name: str, request: Request) -> Response:
         port = self.hooks.get(name)
         if port is None:
             return problem(404, "no-such-connection", "No connection of that name takes webhooks")
-        if request.headers.get("content-encoding", "identity") != "identity":
+        headers = {  # of a header that comes twice the first counts
+            key.decode("latin-1"): value.decode("latin-1")
+            for key, value in reversed(request.scope["headers"])
+        }
+        if headers.get("content-encoding", "identity") != "identity":
             return problem(415, "encoding", "Send the body without content-encoding")
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await self._body(request)
+                body = await self._body(request, headers.get("content-length", ""))
         except TimeoutError:
             self.house.meters.add("intake.slow")
             return problem(408, "slow", "The body took too long to arrive")
@@ -118,9 +142,9 @@ class _Gateway:
         asked = ports.Request(
             method=request.method,
             path=request.scope["path"],
-            url=self._url(request),
-            query=dict(request.query_params),
-            headers=dict(request.headers),
+            url=self._url(request.scope, headers.get("host", "")),
+            query=dict(request.query_params) if request.scope["query_string"] else {},
+            headers=headers,
             body=body,
         )
         try:
@@ -134,10 +158,9 @@ class _Gateway:
             return answer
         return JSONResponse({"id": accepted.id, "status": accepted.verdict}, 202)
 
-    async def _body(self, request: Request) -> bytes | None:
+    async def _body(self, request: Request, declared: str) -> bytes | None:
         """The whole body, or None as soon as it is larger than allowed."""
         limit = self.config.max_body_bytes
-        declared = request.headers.get("content-length", "")
         if declared.isascii() and declared.isdigit() and int(declared[:12]) > limit:
             return None
         chunks: list[bytes] = []
@@ -149,12 +172,11 @@ class _Gateway:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _url(self, request: Request) -> str:
-        if self.config.public_url is None:
-            return str(request.url)
-        query = request.scope["query_string"].decode("latin-1")
-        path = str(request.scope["path"])
-        return self.config.public_url.rstrip("/") + path + (f"?{query}" if query else "")
+    def _url(self, scope: Scope, host: str) -> str:
+        """As the sender wrote it, as far as a proxy in front does not hide it."""
+        base = self.config.public_url or f"{scope['scheme']}://{host}"
+        query = scope["query_string"].decode("latin-1")
+        return f"{base.rstrip('/')}{scope['path']}{'?' if query else ''}{query}"
 
     async def live(self, _: Request) -> Response:
         return JSONResponse({"live": True})
