@@ -108,9 +108,12 @@ class _DecimalText:
                 known, core_schema.str_schema(strict=True)
             ),
             python_schema=core_schema.no_info_plain_validator_function(self._from_python),
+            # str() writes an exponent below 0.000001 only, for what was read has none of its own
             serialization=core_schema.plain_serializer_function_ser_schema(
                 _plain, return_schema=core_schema.str_schema(), when_used="json"
-            ),
+            )
+            if self.pattern == RATE_PATTERN
+            else core_schema.to_string_ser_schema(when_used="json"),
         )
 
     def __get_pydantic_json_schema__(
