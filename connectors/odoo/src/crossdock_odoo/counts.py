@@ -132,6 +132,7 @@ class Counts:
         if not counts:
             return []
         houses = await self.master.stock_locations()
+        traced = await self._traced({count.product for count in counts})
         warehouse = {location: house for house, location in houses.values()}
         rows = await self.rpc.search_read(
             "stock.quant",
@@ -165,10 +166,11 @@ class Counts:
                 count.answer = crossdock.Receipt(
                     changed=False, note=f"{level.sku} is {asked:f} already"
                 )
-            elif any(row["lot_id"] for row in here):
+            elif count.product in traced or any(row["lot_id"] for row in here):
                 count.answer = crossdock.RejectedError(
-                    f"{level.sku} is tracked by lot in Odoo, so a sum cannot be counted into it. "
-                    "Count it lot by lot in Odoo",
+                    f"{level.sku} is tracked by lot or serial number in Odoo, so a sum cannot be "
+                    f"counted into it: there are {total:f}, told were {asked:f}. Count it lot by "
+                    "lot in Odoo",
                     reason="tracked_by_lot",
                     parts={"sku": level.sku},
                 )
@@ -176,6 +178,15 @@ class Counts:
                 elsewhere = [row for row in here if row["location_id"] != count.location]
                 wanted.append((count, asked - _sum(elsewhere, "quantity")))
         return wanted
+
+    async def _traced(self, products: set[int]) -> set[int]:
+        """Those of which every piece belongs to a lot or has a number of its own."""
+        rows = await self.rpc.search_read(
+            "product.product",
+            [["id", "in", sorted(products)], ["tracking", "in", ["lot", "serial"]]],
+            ["tracking"],
+        )
+        return {row["id"] for row in rows}
 
 
 def _sum(rows: Sequence[dict[str, Any]], field: str) -> Decimal:

@@ -116,9 +116,10 @@ async def _till(lab: Any, odoo: Any) -> int:
 
 
 async def test_till_orders_are_sold_once(lab: Any, connect: Any) -> None:
-    async with connect(tills={"pos": lab.prefix}) as odoo, connect(
-        tills={"pos": lab.prefix}
-    ) as other:
+    async with (
+        connect(tills={"pos": lab.prefix}) as odoo,
+        connect(tills={"pos": lab.prefix}) as other,
+    ):
         if not (await odoo.rpc.version()).syncs_till_orders:
             pytest.fail("Odoo 17 has no till orders with an id: leave this test out there")
         await _till(lab, odoo)
@@ -144,9 +145,9 @@ async def test_till_orders_are_sold_once(lab: Any, connect: Any) -> None:
         )
         told = {r.native_id for r in raced if isinstance(r, crossdock.Receipt)}
         assert len(told) == 1
-        assert all(
-            isinstance(r, crossdock.Receipt | crossdock.TransientError) for r in raced
-        ), raced
+        assert all(isinstance(r, crossdock.Receipt | crossdock.TransientError) for r in raced), (
+            raced
+        )
         assert await odoo.find(wish) is not None
         assert (await odoo.apply(lab.command(orders[0], attempt=2))) == first
         assert set(first.extra_ids) == {"1", "gid://shop/LineItem/2"}
