@@ -296,3 +296,42 @@ async def test_a_guest_and_one_address(connect: Any, order: Any, command: Any) -
         "contact",
         "other",
     ]
+
+
+@pytest.mark.parametrize("batch", [False, True])
+async def test_a_difference_is_made_equal_by_a_line_of_its_own(
+    box: OdooSandbox,
+    connect: Any,
+    order: Any,
+    command: Any,
+    batch: bool,
+) -> None:
+    """Within the threshold; beyond it the order stays a quotation."""
+    near = order(totals=Totals(total=Money(amount=Decimal("69.80"), currency="USD")))
+    nearer = order(totals=Totals(total=Money(amount=Decimal("69.81"), currency="USD")))
+    far = order(2, totals=Totals(total=Money(amount=Decimal("60.00"), currency="USD")))
+    async with connect(box, adjust_totals=True, max_total_difference="0.05") as odoo:
+        if batch:
+            done, refused = await odoo.apply_many([command(near), command(far)])
+        else:
+            done = await odoo.apply(command(near))
+            with pytest.raises(crossdock.RejectedError) as caught:
+                await odoo.apply(command(far))
+            refused = caught.value
+        assert refused.reason == "total_differs"
+        assert done.note.endswith("total 69.80 USD")
+        assert done.extra_ids.keys() == {line.line_id for line in near.lines}
+        again = await odoo.apply(command(near, "order.update"))
+        assert not again.changed
+        mug, tote = nearer.lines
+        more = nearer.model_copy(
+            update={
+                "lines": (mug, tote, mug.model_copy(update={"line_id": "9"})),
+                "totals": Totals(total=Money(amount=Decimal("99.59"), currency="USD")),
+            }
+        )
+        edited = await odoo.apply(command(more, "order.update"))
+    assert "total 99.59" in edited.note
+    assert [row["state"] for row in box.store.tables["sale.order"].rows.values()] == [
+        "sale", "draft",
+    ]  # fmt: skip

@@ -205,7 +205,9 @@ class Batches:
             }
             for job in drafts:
                 try:
-                    orders.check_total(job.order, rows.get(job.native) or await self._gone(job))
+                    row = rows.get(job.native) or await self._gone(job)
+                    orders.check_total(job.order, row)
+                    await orders.adjust(job.order, row)
                 except crossdock.RejectedError as error:
                     job.answer = error
         await self._confirm_these([job for job in drafts if job.answer is None])

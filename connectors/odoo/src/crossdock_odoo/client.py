@@ -14,6 +14,7 @@ from crossdock_odoo.config import OdooConfig
 from crossdock_odoo.counts import Counts
 from crossdock_odoo.customers import Customers
 from crossdock_odoo.edits import Edits
+from crossdock_odoo.holds import Holds
 from crossdock_odoo.invoicing import Invoicing
 from crossdock_odoo.masterdata import MasterData
 from crossdock_odoo.orders import Orders
@@ -34,6 +35,8 @@ HANDLES = (
     "order.create",
     "order.update",
     "order.cancel",
+    "order.hold",
+    "order.release",
     "inventory.publish",
     "fulfillment.create",
     "return.create",
@@ -169,6 +172,7 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
         orders = Orders(rpc, master, context.namespace)
         poller = Poller(rpc, master, context.namespace)
         edits = Edits(orders)
+        holds = Holds(orders)
         counts = Counts(rpc, master)
         shipping = Shipping(orders)
         products = Products(rpc, master, context.namespace)
@@ -195,6 +199,8 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
                 "order.create": Wish(orders.create, orders.find),
                 "order.update": Wish(edits.update, edits.find),
                 "order.cancel": Wish(orders.cancel, orders.find),
+                "order.hold": Wish(holds.hold, holds.find),
+                "order.release": Wish(holds.release, holds.find),
                 "inventory.publish": Wish(counts.publish),
                 "fulfillment.create": Wish(shipping.create, shipping.find),
                 "return.create": Wish(returns.create, returns.find),

@@ -15,6 +15,7 @@ from crossdock.canonical import Order
 from crossdock.jsontext import shorten
 
 from crossdock_odoo import saleorder
+from crossdock_odoo.holds import hold_back, is_marked
 from crossdock_odoo.loading import load
 from crossdock_odoo.mapping import plain
 from crossdock_odoo.orders import DRAFT, STATE, Orders, is_held
@@ -34,10 +35,12 @@ class Edits:
         order = command.data
         if not isinstance(order, Order) or not order.id:
             raise crossdock.ContractError("order.update needs an Order with its canonical id")
-        orders = self.orders
-        native = await orders.look(order.id)
+        orders, order_id = self.orders, order.id
+        native = await orders.look(order_id)
         if native is None:
             return crossdock.Receipt(changed=False, note="was never created in Odoo")
+        if not is_held(order) and await is_marked(orders, order_id):
+            order = order.model_copy(update={"holds": ("held by order.hold",)})
         state = await self._state(native)
         if state["state"] == "cancel":
             orders.refuse_unless_confirmed(order, state)
@@ -54,12 +57,18 @@ class Edits:
                 )
             await load(orders.rpc, "sale.order", rows)
         await self._deliveries(order, native, contacts["ship_to"] if moved else None)
+        held = ""
+        if is_held(order):
+            held = await hold_back(orders, native, await orders.state(native))
+        elif rows:
+            await orders.adjust(order, await orders.state(native))
         state = await orders.state(native)
-        lines = await orders.lines(order.id, state["order_line"], ())
+        lines = await orders.lines(order_id, state["order_line"], ())
         what = f"{len(rows)} lines changed" if rows else "nothing to change"
+        what += f", held: {held}" if held else ""
         return crossdock.Receipt(
             native_id=str(native),
-            changed=bool(rows),
+            changed=bool(rows or held),
             note=f"{state['name']}, {what}, total {state['amount_total']:.2f}",
             extra_ids=lines,
         )
@@ -70,7 +79,7 @@ class Edits:
         if native is None:
             return None
         state = await self._state(native)
-        if state["state"] in DRAFT or state["state"] == "cancel":
+        if state["state"] in DRAFT or state["state"] == "cancel" or is_held(command.data):
             return None
         if (await self._difference(command.data, state))[0]:
             return None
@@ -131,6 +140,7 @@ class Edits:
             if _differs(position, row, line, tax_field):
                 rows.append(row)
         wanted = {position.name for position in ready.lines}
+        wanted.add(saleorder.difference_name(order.id or ""))
         for name, record in ours.items():
             line = now.get(record)
             if name not in wanted and line is not None and line["product_uom_qty"]:
@@ -180,7 +190,7 @@ class Edits:
         }
 
     async def _deliveries(self, order: Order, native: int, ship_to: int | None) -> None:
-        """Open deliveries follow the address; a hold gives back what they have reserved."""
+        """Open deliveries follow the address, and take what they need."""
         rpc = self.orders.rpc
         open_ = await rpc.search_read(
             "stock.picking",
@@ -194,8 +204,6 @@ class Edits:
         ids = [row["id"] for row in open_]
         if ids and ship_to is not None:
             await rpc.call("stock.picking", "write", ids=ids, vals={"partner_id": ship_to})
-        if ids and is_held(order):
-            await rpc.call("stock.picking", "do_unreserve", ids=ids)
         waiting = [row["id"] for row in open_ if row["state"] == "confirmed"]
         if waiting and not is_held(order):
             await rpc.call("stock.picking", "action_assign", ids=waiting)

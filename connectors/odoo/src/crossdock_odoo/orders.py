@@ -13,7 +13,7 @@ from typing import Any
 import crossdock
 from crossdock.canonical import Order
 
-from crossdock_odoo import saleorder
+from crossdock_odoo import marks, saleorder
 from crossdock_odoo.externalids import line_id_of
 from crossdock_odoo.loading import load
 from crossdock_odoo.masterdata import MasterData
@@ -147,7 +147,9 @@ class Orders:
         """Confirm unless it is. A lost race looks like a business error: the state decides."""
         if state in DRAFT:
             if self.checks_before or is_held(order):
-                self.check_total(order, await self.state(native))
+                found = await self.state(native)
+                self.check_total(order, found)
+                await self.adjust(order, found)
             if not is_held(order):
                 try:
                     await self.rpc.call("sale.order", "action_confirm", ids=[native])
@@ -161,8 +163,53 @@ class Orders:
 
     @property
     def checks_before(self) -> bool:
-        """Whether a total that differs keeps an order from being confirmed."""
-        return self.rpc.config.max_total_difference is not None
+        """Whether a total that differs keeps an order from being confirmed, or is made equal."""
+        config = self.rpc.config
+        return config.max_total_difference is not None or config.adjust_totals
+
+    async def adjust(self, order: Order, state: Mapping[str, Any]) -> None:
+        """Make Odoo's total equal by a line of its own, where the configuration says so and it
+        differs by no more than it allows (else: by no more than rounding can do)."""
+        row = await self.adjustment(order, state)
+        if row is not None:
+            await load(self.rpc, "sale.order", [row])
+
+    async def adjustment(self, order: Order, state: Mapping[str, Any]) -> dict[str, str] | None:
+        """The row of `load` for that line, or None; what the line said before is counted in."""
+        config = self.rpc.config
+        off = order.totals.total.amount - total_of(order, state)
+        if not config.adjust_totals or not off or abs(off) > self._adjustable(order):
+            return None
+        name = saleorder.difference_name(order.id or "")
+        there = await marks.marked(self.rpc, self.namespace, name, "sale.order.line")
+        if there is not None:
+            (line,) = await self.rpc.read("sale.order.line", [there], ["price_subtotal"])
+            off += Decimal(repr(line["price_subtotal"]))
+        products = await self.master.products([config.discount_product])
+        if config.discount_product not in products:
+            raise crossdock.RejectedError(
+                f"order {order.number} differs by {off:f} {order.currency}, and no active product "
+                f"in Odoo has the SKU {config.discount_product!r} that `adjust_totals` writes it "
+                "with. Create a service product with it, or set `discount_product`",
+                reason="unknown_sku",
+                parts={"sku": config.discount_product},
+            )
+        return saleorder.difference_row(
+            order,
+            off,
+            namespace=self.namespace,
+            product=products[config.discount_product],
+            tax_field=await self.rpc.fields.name("sale.order.line", "tax_ids"),
+        )
+
+    def _adjustable(self, order: Order) -> Decimal:
+        allowed = self.rpc.config.max_total_difference
+        return self._rounding(order) if allowed is None else allowed
+
+    def _rounding(self, order: Order) -> Decimal:
+        """What rounding line by line can do."""
+        unit = Decimal(1).scaleb(-saleorder.decimals(order.currency))
+        return unit * max(len(order.lines) + len(order.shipping), 1)
 
     def check_total(self, order: Order, state: Mapping[str, Any]) -> None:
         """RejectedError `total_differs`: by more than the configuration allows."""
@@ -248,13 +295,12 @@ class Orders:
         self, order: Order, native: int, state: Mapping[str, Any], lines: Mapping[str, str]
     ) -> crossdock.Receipt:
         """What `deliver` is told; a difference of totals in words."""
-        unit = Decimal(1).scaleb(-saleorder.decimals(order.currency))
         total = total_of(order, state)
         note = f"{state['name']}, total {total:f} {order.currency}"
         if state["state"] in DRAFT:
             note += ", held as a quotation"
         asked = order.totals.total.amount
-        if abs(total - asked) > unit * max(len(order.lines) + len(order.shipping), 1):
+        if abs(total - asked) > self._rounding(order):
             note += f"; the channel says {asked:f}: {total - asked:+f}"
         return crossdock.Receipt(native_id=str(native), note=note, extra_ids=lines)
 

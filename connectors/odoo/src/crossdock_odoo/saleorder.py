@@ -235,6 +235,29 @@ def rows(
     return table or [head]
 
 
+def difference_name(order_id: str) -> str:
+    """The name of the line that makes a total equal."""
+    return own_name(order_id, "diff")
+
+
+def difference_row(
+    order: Order, amount: Decimal, *, namespace: str, product: int, tax_field: str
+) -> dict[str, str]:
+    """That line, added to an order that is there: no taxes, so that it changes the total alone."""
+    order_id = order.id or ""
+    return {
+        "id": f"{namespace}.{order_id}",
+        "order_line/id": f"{namespace}.{difference_name(order_id)}",
+        "order_line/product_id/.id": str(product),
+        "order_line/name": "Difference to the total of the channel",
+        "order_line/product_uom_qty": "1",
+        "order_line/price_unit": f"{amount:f}",
+        "order_line/discount": "0",
+        f"order_line/{tax_field}/.id": "",
+        "order_line/is_delivery": "0",
+    }
+
+
 def origin(order: Order) -> str:
     """Where and when it was placed: Odoo replaces its own `date_order` at confirmation."""
     return f"{order.sales_channel or 'crossdock'} {order.placed_at:%Y-%m-%d %H:%M:%S} UTC"
