@@ -13,7 +13,9 @@ _NAMES = (
     r"access[_-]?token|refresh[_-]?token|id[_-]?token|client[_-]?secret|api[_-]?key|apikey|secret|"
     r"password|passwd|authorization|x-[a-z-]*token|token|signature|sig|credential"
 )
-_SCHEMES = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
+_SCHEMES = re.compile(
+    r"\b(bearer|basic)\s+(?=\S*[0-9=+/]|\S{20})[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE
+)
 _MEMBER = re.compile(rf'(["\']({_NAMES})["\']\s*:\s*)("[^"]*"?|\'[^\']*\'?)', re.IGNORECASE)
 _PARAMETER = re.compile(rf"\b(({_NAMES})=)[^&\s\"'<>]+", re.IGNORECASE)
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/\s@]+@", re.IGNORECASE)
