@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from crossdock.bus import Outgoing
 from crossdock.connector import Polls, Request, Webhooks
@@ -253,14 +254,18 @@ def _row(connection: str, raw: Raw, road: str) -> Landed:
     )
 
 
+@lru_cache(1_000)
+def _is_secret(name: str) -> bool:
+    return any(word in name for word in ("authorization", "cookie", "hmac", "signature"))
+
+
 def _bounded(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers worth keeping: printable, no credentials, 8 KiB in all."""
     kept: dict[str, str] = {}
     room = KEEP_HEADERS_BYTES
     for name, value in headers.items():
-        secret = any(word in name for word in ("authorization", "cookie", "hmac", "signature"))
         room -= len(name) + len(value)
-        if not secret and room > 0 and value.isprintable() and value.isascii():
+        if not _is_secret(name) and room > 0 and value.isprintable() and value.isascii():
             kept[name] = value
     return kept
 

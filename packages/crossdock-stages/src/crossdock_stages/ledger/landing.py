@@ -156,11 +156,12 @@ def settle(tx: Connection, landing_ids: Iterable[str], *, single: bool = False) 
     With `single`, rows that said more than one thing are left for the sweeper to look at.
     """
     statement = _SETTLE_SINGLE if single else _SETTLE
-    statement.many(tx, [{"row_id": row_id} for row_id in landing_ids if row_id])
+    if ids := [row_id for row_id in landing_ids if row_id]:
+        statement.run(tx, ids=ids)
 
 
 def _settling() -> Any:
-    mine = sa.and_(landing.c.id == sa.bindparam("row_id"), landing.c.state == "translated")
+    mine = sa.and_(landing.c.id.in_(among("ids")), landing.c.state == "translated")
     return landing.update().where(mine).values(settled=True)
 
 

@@ -7,7 +7,7 @@ handed to the driver at once. On PostgreSQL SQLAlchemy runs it as ever.
 """
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from crossdock_stages.ledger.store import inserting, sqlite_driver, told
 
+MOST_ROWS = 64
+"""In one INSERT, at most."""
 Make = Callable[[Any], Any]
 """Is given the dialect's `insert` and returns the statement."""
 
@@ -36,9 +38,12 @@ class Statement:
         if tx.dialect.name != "sqlite":
             tx.execute(self._for(tx), rows)
             return
-        plan = self._planned(tx, rows[0])
+        plan, driver = self._planned(tx, rows[0]), sqlite_driver(tx)
         with told(plan.text):
-            sqlite_driver(tx).executemany(plan.text, map(plan.values, rows))
+            if plan.places is None:
+                driver.executemany(plan.text, map(plan.values, rows))
+            for text, flat in plan.together(rows):
+                driver.execute(text, flat)
 
     def rows(self, tx: Connection, **values: Any) -> Sequence[Any]:
         """Everything it finds."""
@@ -86,6 +91,8 @@ class _Plan:
     """Values that stand in the statement itself."""
     processors: Mapping[str, Callable[[Any], Any]]
     lists: frozenset[str]
+    places: str | None
+    """The `(?, …)` of an INSERT's one row, where no other values follow it."""
 
     def values(self, row: Mapping[str, Any]) -> list[Any]:
         """Of one row, in the order of the text."""
@@ -97,6 +104,20 @@ class _Plan:
                 if name in self.processors:
                     out[at] = self.processors[name](out[at])
         return out
+
+    def together(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
+        """Inserts of many rows at a time, by powers of two, so that SQLite meets few texts.
+
+        Between two rows of an `executemany` the driver gives the interpreter away, and may wait
+        5 ms to have it back from a busy thread.
+        """
+        at, left = 0, len(rows) if self.places else 0
+        while left:
+            count = min(1 << (left.bit_length() - 1), MOST_ROWS)
+            assert self.places is not None
+            text = self.text.replace(self.places, ", ".join([self.places] * count), 1)
+            yield text, [value for row in rows[at : at + count] for value in self.values(row)]
+            at, left = at + count, left - count
 
     def spread(self, row: Mapping[str, Any]) -> tuple[str, list[Any]]:
         """The text with as many places as the lists need, and all values.
@@ -119,15 +140,17 @@ class _Plan:
 def _plan(made: Any, tx: Connection) -> _Plan:
     assert isinstance(made, SQLCompiler)
     names = tuple(made.positiontup or ())
+    text, places = str(made), f"({', '.join('?' * len(names))})"
     processors = {}
     for name in names:
         process = made.binds[name].type.dialect_impl(tx.dialect).bind_processor(tx.dialect)
         if process is not None:
             processors[name] = process
     return _Plan(
-        text=str(made),
+        text=text,
         names=names,
         fixed={name: value for name, value in made.params.items() if value is not None},
         processors=processors,
         lists=frozenset(name for name in names if made.binds[name].expanding),
+        places=places if made.isinsert and f"VALUES {places}" in text else None,
     )

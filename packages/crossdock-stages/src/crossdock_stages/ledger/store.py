@@ -122,7 +122,12 @@ class SqliteLedger:
         engine = sa.create_engine(
             f"sqlite:///{self._path}",
             poolclass=sa.pool.QueuePool,
-            connect_args={"check_same_thread": False, "timeout": 30, "isolation_level": None},
+            connect_args={
+                "check_same_thread": False,
+                "timeout": 30,
+                "isolation_level": None,
+                "cached_statements": 512,
+            },
         )
         event.listen(engine, "connect", _sqlite_settings)
         event.listen(engine, "begin", _begin)

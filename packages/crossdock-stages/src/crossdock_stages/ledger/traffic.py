@@ -27,7 +27,7 @@ class Seen:
     connection: str
     revision: str
     landing_id: str
-    outcome: Literal["applied", "ignored"]
+    outcome: Literal["applied", "ignored", "held"]
     reason: str = ""
     at: float
 
@@ -97,13 +97,14 @@ def close_outgoing(
     tx: Connection, ids: Iterable[str], state: Literal["done", "exception", "dead"], now: float
 ) -> None:
     """These are said and dealt with."""
-    _CLOSE.many(tx, [{"message_id": message_id, "to": state, "now": now} for message_id in ids])
+    if wanted := list(ids):
+        _CLOSE.run(tx, ids=wanted, to=state, now=now)
 
 
 _CLOSE = Statement(
     lambda _: (
         outbox.update()
-        .where(outbox.c.id == sa.bindparam("message_id"), outbox.c.state == "open")
+        .where(outbox.c.id.in_(among("ids")), outbox.c.state == "open")
         .values(state=sa.bindparam("to"), closed_at=sa.bindparam("now"))
     )
 )
@@ -238,7 +239,10 @@ def _intend(insert: Any) -> Any:
     new = insert(effects)
     return new.on_conflict_do_update(
         index_elements=["command_id"],
-        set_={"attempts": effects.c.attempts + 1, "intent_at": new.excluded.intent_at},
+        set_={
+            "attempts": effects.c.attempts + new.excluded.attempts,
+            "intent_at": new.excluded.intent_at,
+        },
     )
 
 
