@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from crossdock_stages import breaker as breaker_module
 from crossdock_stages import sharing as sharing_module
 from crossdock_stages.breaker import THRESHOLD, Breaker
 from crossdock_stages.ledger import Ledger, budgets
-from crossdock_stages.sharing import Sharing, standing
+from crossdock_stages.sharing import Sharing, fair_share, standing
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -310,6 +313,78 @@ async def test_a_lease_runs_out(ledger: Ledger) -> None:
     assert not await ledger.write(lambda tx: budgets.lease(tx, "poll", "one", 9))
     await ledger.write(lambda tx: budgets.unlease(tx, "poll", "two"))
     assert await ledger.write(lambda tx: budgets.lease(tx, "poll", "one", 9))
+
+
+class Keeper:
+    """Stands for a worker: has a lane's name, and is told whether it is its own."""
+
+    def __init__(self, durable: str) -> None:
+        self.lane: Any = SimpleNamespace(durable=durable)
+        self.mine = True
+
+    def take_part(self, mine: bool) -> None:
+        self.mine = mine
+
+
+@given(
+    st.lists(st.text("abcdef", min_size=1, max_size=4), min_size=1, max_size=60, unique=True),
+    st.lists(st.uuids().map(str), min_size=1, max_size=8, unique=True),
+)
+def test_lanes_are_shared_out_wholly_and_evenly(lanes: list[str], runners: list[str]) -> None:
+    shares = [fair_share(lanes, runners, runner) for runner in runners]
+    assert sorted(lane for share in shares for lane in share) == sorted(lanes)
+    sizes = [len(share) for share in shares]
+    assert max(sizes) - min(sizes) <= 1
+    assert not fair_share(lanes, runners, "a stranger")
+
+
+async def test_lanes_move_when_runners_come_go_and_die(
+    pair: tuple[Sharing, Sharing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing_module, "LEASE_S", 0.5)
+    one, two = pair
+    keepers = {
+        sharing.runner: [Keeper(f"{stage}-{n}") for stage in ("decide", "translate") for n in "01"]
+        for sharing in pair
+    }
+    for sharing in pair:
+        sharing.spread(keepers[sharing.runner])
+
+    def lanes(sharing: Sharing) -> set[str]:
+        return {keeper.lane.durable for keeper in keepers[sharing.runner] if keeper.mine}
+
+    await one.look()
+    assert len(lanes(one)) == 4, "alone it has them all"
+    await two.look()
+    await one.look()
+    assert len(lanes(one)) == len(lanes(two)) == 2
+    assert not lanes(one) & lanes(two)
+    assert {lane[:-2] for lane in lanes(one)} == {"decide", "translate"}, "a part of each stage"
+    await one.leave()
+    await two.look()
+    assert len(lanes(two)) == 4, "one said that it ends"
+    three = Sharing(one.ledger, "three")
+    keepers["three"] = [Keeper(keeper.lane.durable) for keeper in keepers["one"]]
+    three.spread(keepers["three"])
+    await three.look()
+    await two.look()
+    assert len(lanes(two)) == 2
+    await asyncio.sleep(0.6)  # three is dead: it says nothing any more
+    await two.look()
+    assert len(lanes(two)) == 4
+
+
+async def test_a_runner_without_the_bus_leaves_its_lanes_to_others(ledger: Ledger) -> None:
+    sick = Sharing(ledger, "sick", well=lambda: False)
+    well = Sharing(ledger, "well")
+    for sharing in (sick, well):
+        sharing.spread([Keeper("decide-0"), Keeper("decide-1")])
+    await sick.look()
+    board = await well.look()
+    assert board.runners == ("well",)
+    assert all(keeper.mine for keeper in well._workers)
+    await sick.look()
+    assert not any(keeper.mine for keeper in sick._workers)
 
 
 class Away:

@@ -49,6 +49,8 @@ class Line:
     app: ASGIApp
     workers: list[Worker]
     loops: dict[str, Callable[[], Awaitable[None]]]
+    leave: Callable[[], Awaitable[None]]
+    """Tells the other runners that this one ends."""
     connectors: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
 
@@ -90,6 +92,7 @@ class Line:
             worker.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
+                await self.leave()
                 await serving
                 await self.intake.drained()
                 await asyncio.gather(*works)
@@ -166,7 +169,7 @@ async def assemble(
             )
         )
         house = House(bus=bus, ledger=ledger)
-        sharing = Sharing(ledger)
+        sharing = Sharing(ledger, well=lambda: bus.connected)
         opened = {}
         for name, setup in deployment.connections.items():
             context = Context(
@@ -193,13 +196,16 @@ async def assemble(
                     poll = _poll(intake, deployment, name, one)
                     loops[f"poll {name}"] = partial(sharing.alone, f"poll {name}", poll)
         await bus.declare(_streams(topology, only), [lane for lane, _ in stages])
+        workers = [Worker(stage, bus.lane(lane), house) for lane, stage in stages]
+        sharing.spread(workers)
         yield Line(
             gateway=gateway_config,
             house=house,
             intake=intake,
             app=make_app(house, intake, hooks, gateway_config),
-            workers=[Worker(stage, bus.lane(lane), house) for lane, stage in stages],
+            workers=workers,
             loops=loops,
+            leave=sharing.leave,
             connectors=opened,
         )
 

@@ -31,6 +31,8 @@ from crossdock_stages.recovery import Trouble
 log = logging.getLogger("crossdock.stages")
 
 HEARTBEAT_S = 2.0
+READY_S = 1.0
+"""How long a lane waits for its target before it looks whether it is still wanted."""
 PATIENCE_WITH_OURSELVES = 2
 """A batch that a fault of ours ends is tried so often again before it is taken apart."""
 MSG_ID = "Nats-Msg-Id"
@@ -125,32 +127,52 @@ class Worker:
         self.lane = lane
         self.house = house
         self._stopping = asyncio.Event()
+        self._mine = asyncio.Event()
+        self._mine.set()
         self._trouble = 0
 
     def stop(self) -> None:
         """Finish the batch at hand, then end."""
         self._stopping.set()
+        self._mine.set()
+
+    def take_part(self, mine: bool) -> None:
+        """Work on the lane; or leave it to another runner, after the batch at hand."""
+        if mine or self._stopping.is_set():
+            self._mine.set()
+        else:
+            self._mine.clear()
 
     async def run(self) -> None:
         """Work until `stop`."""
-        await self.lane.start()
         while not self._stopping.is_set():
-            await self.stage.ready()
-            deliveries = await self.lane.batch(count=self.stage.batch, wait_s=1.0)
-            if not deliveries:
-                continue
-            try:
-                await self._work(deliveries)
-                self._trouble = 0
-            except UnavailableError as error:
+            await self._mine.wait()
+            await self.lane.start()
+            while self._mine.is_set() and not self._stopping.is_set():
+                await self._turn()
+            await self.lane.stop()
+
+    async def _turn(self) -> None:
+        """At most one batch, and at most about a second of waiting for one."""
+        try:
+            async with asyncio.timeout(READY_S):
+                await self.stage.ready()
+        except TimeoutError:
+            return
+        deliveries = await self.lane.batch(count=self.stage.batch, wait_s=1.0)
+        if not deliveries:
+            return
+        try:
+            await self._work(deliveries)
+            self._trouble = 0
+        except UnavailableError as error:
+            await self._give_back(deliveries, error)
+        except Exception as error:
+            log.exception("%s: a fault of ours in a batch", self.stage.name)
+            if self._trouble < PATIENCE_WITH_OURSELVES:
                 await self._give_back(deliveries, error)
-            except Exception as error:
-                log.exception("%s: a fault of ours in a batch", self.stage.name)
-                if self._trouble < PATIENCE_WITH_OURSELVES:
-                    await self._give_back(deliveries, error)
-                else:
-                    await self._one_by_one(deliveries)
-        await self.lane.stop()
+            else:
+                await self._one_by_one(deliveries)
 
     async def _one_by_one(self, deliveries: list[Delivery]) -> None:
         """A fault of ours hits a batch again and again: find whose it is, and let it end alone."""

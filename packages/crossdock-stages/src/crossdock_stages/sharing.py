@@ -1,4 +1,4 @@
-"""What the runners of a deployment know together of each vendor: rate budgets and breakers.
+"""What the runners of a deployment share: rate budgets, breakers, lanes, and who polls.
 
 Kept in the ledger (decision 20). Questions go there only when a grant is used up, news when there
 is some; everything is looked at once a second.
@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 from crossdock import rates
+from crossdock.bus import Lane
 from crossdock.errors import CrossdockError
 from crossdock.pacing import Pacer, clock_text, describe
 from crossdock.rates import Ask, Grant
@@ -34,9 +35,14 @@ LEASE_S = 4.0
 class Sharing:
     """One runner's part in it."""
 
-    def __init__(self, ledger: Ledger, runner: str = "") -> None:
+    def __init__(
+        self, ledger: Ledger, runner: str = "", *, well: Callable[[], bool] = lambda: True
+    ) -> None:
         self.ledger = ledger
         self.runner = runner or uuid.uuid4().hex
+        self._well = well
+        self._workers: Sequence[Lanekeeper] = ()
+        self._left = False
         self._pacers: dict[str, Pacer] = {}
         self._breakers: dict[str, Breaker] = {}
 
@@ -91,8 +97,28 @@ class Sharing:
     async def _lease(self, name: str) -> bool:
         return await self.ledger.write(lambda tx: budgets.lease(tx, name, self.runner, LEASE_S))
 
+    def spread(self, workers: Sequence["Lanekeeper"]) -> None:
+        """Share these lanes with the other runners, each its part; see `fair_share`."""
+        self._workers = workers
+
+    async def leave(self) -> None:
+        """Say that this runner ends, so that the others take its lanes now."""
+        self._left = True
+        if self._workers:
+            with contextlib.suppress(CrossdockError):
+                await self.ledger.write(
+                    lambda tx: budgets.unlease(tx, budgets.ALIVE + self.runner, self.runner)
+                )
+
+    async def _say_alive(self) -> None:
+        """Unless it is not well, as when it has no bus: then another shall have its lanes."""
+        if not self._left and self._well():
+            await self._lease(budgets.ALIVE + self.runner)
+
     async def run(self) -> None:
         """Look at what the others wrote, for ever; a ledger that is away is asked again."""
+        with contextlib.suppress(CrossdockError):
+            await self.ledger.write(budgets.forget)
         while True:
             try:
                 await self.look()
@@ -102,7 +128,13 @@ class Sharing:
 
     async def look(self) -> Board:
         """Once: hear the others, keep a try of ours alive, give unused permits back."""
+        if self._workers:
+            await self._say_alive()
         board = await self.ledger.read(budgets.look)
+        if board.runners:  # else nobody knows who is there: who asks first has a lane
+            mine = fair_share([w.lane.durable for w in self._workers], board.runners, self.runner)
+            for worker in self._workers:
+                worker.take_part(worker.lane.durable in mine)
         for (connection, bucket), budget in board.budgets.items():
             if connection in self._pacers:
                 self._pacers[connection].heard(bucket, budget, board.now)
@@ -118,6 +150,29 @@ class Sharing:
         for pacer in self._pacers.values():
             await pacer.give_back()
         return board
+
+
+class Lanekeeper(Protocol):
+    """A worker, as far as sharing lanes goes (`harness.Worker`)."""
+
+    @property
+    def lane(self) -> Lane:
+        """Its lane."""
+        ...
+
+    def take_part(self, mine: bool) -> None:
+        """Work on the lane, or leave it to another."""
+        ...
+
+
+def fair_share(lanes: Iterable[str], runners: Sequence[str], me: str) -> frozenset[str]:
+    """The lanes that are mine: each runner has as many as any other, give or take one.
+
+    All runners compute the same from the same list. Which of them really has a lane is the bus's
+    word (its pin); this only says who asks. Whoever is not in the list asks for none.
+    """
+    dealt = enumerate(sorted(lanes))
+    return frozenset(lane for at, lane in dealt if runners[at % len(runners)] == me)
 
 
 def standing(board: Board) -> dict[str, dict[str, Any]]:

@@ -20,6 +20,8 @@ from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import breakers, leases, rate_budgets
 
 Kind = Literal["away", "auth", "limited"]
+ALIVE = "runner "
+"""Begins the name of the lease by which a runner says that it is alive."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,8 @@ class Board:
     now: float
     budgets: dict[tuple[str, str], Budget]
     standstills: dict[str, Standstill]
+    runners: tuple[str, ...] = ()
+    """Those that are alive, in an order that all agree on."""
 
 
 def clock(tx: Connection) -> sa.ColumnElement[float]:
@@ -139,7 +143,10 @@ def close(tx: Connection, connection: str) -> None:
 
 
 def lease(tx: Connection, name: str, runner: str, for_s: float) -> bool:
-    """Be, or go on being, the one runner that does this; for so long."""
+    """Be, or go on being, the one runner that does this; for so long.
+
+    The row of whoever did it last is written over, so there are as many rows as things to do.
+    """
     now = clock(tx)
     statement = upsert(tx, leases).values(name=name, runner=runner, until=now + for_s)
     done = tx.execute(
@@ -150,6 +157,12 @@ def lease(tx: Connection, name: str, runner: str, for_s: float) -> bool:
         ).returning(leases.c.runner)
     )
     return done.first() is not None
+
+
+def forget(tx: Connection) -> None:
+    """Leave out the runners that died a while ago."""
+    old = leases.c.name.startswith(ALIVE, autoescape=True) & (leases.c.until < clock(tx) - 3600)
+    tx.execute(leases.delete().where(old))
 
 
 def unlease(tx: Connection, name: str, runner: str) -> None:
@@ -164,7 +177,13 @@ def look(tx: Connection) -> Board:
         (row.connection, row.bucket): _budget(row) for row in tx.execute(sa.select(rate_budgets))
     }
     rows: Sequence[sa.Row[tuple[object, ...]]] = tx.execute(sa.select(breakers)).all()
-    return Board(now, budgets, {row.connection: _standstill(row) for row in rows})
+    alive = tx.execute(
+        sa.select(leases.c.runner)
+        .where(leases.c.name.startswith(ALIVE, autoescape=True), leases.c.until > now)
+        .order_by(leases.c.name)
+    ).scalars()
+    standstills = {row.connection: _standstill(row) for row in rows}
+    return Board(now, budgets, standstills, tuple(alive))
 
 
 def _budget(row: sa.Row[tuple[object, ...]]) -> Budget:

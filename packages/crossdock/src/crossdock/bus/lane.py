@@ -101,11 +101,19 @@ class Lane:
             self._ask()
 
     async def stop(self) -> None:
-        """Ask for no more; what was already given stays and is redelivered if not acknowledged."""
+        """Ask for no more, and leave the lane to another at once.
+
+        What was given and not yet taken by `batch` is given back in its order: else the next
+        runner would see what comes after it first, and it only when its time has run out. This is
+        the one place for a nak without delay, for nobody here asks any more. Batches that were
+        taken must be acknowledged before.
+        """
         self._paused = True
         if self._subscription is not None and not self._link.client.is_closed:
             subscription, self._subscription = self._subscription, None
             await subscription.unsubscribe()
+            given, self._queue = list(self._queue.values()), {}
+            await self._tell(given, b"-NAK")
             if self._pin:  # else the next runner waits until the pin has run out
                 unpin = f"$JS.API.CONSUMER.UNPIN.{self.stream}.{self.durable}"
                 await self._link.client.publish(unpin, json.dumps({"group": GROUP}).encode())
