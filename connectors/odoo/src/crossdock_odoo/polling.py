@@ -1,4 +1,4 @@
-"""What changed in Odoo: done deliveries and stock, by whole closed seconds.
+"""What changed in Odoo: documents, done deliveries and stock, by whole closed seconds.
 
 `write_date` has whole seconds on the wire and, up to 18, microseconds in comparisons, so rows are
 asked for by `since <= write_date < until` with both ends on whole seconds; `until` is the server's
@@ -18,6 +18,7 @@ import crossdock
 from crossdock import jsontext
 from crossdock.identity import digest
 
+from crossdock_odoo.documents import SOURCES, Documents
 from crossdock_odoo.emptied import INTERNAL, LEFT, Sweep, as_of, empty
 from crossdock_odoo.mapping import LEVEL, PICKING, STAMP
 from crossdock_odoo.masterdata import MasterData
@@ -38,11 +39,13 @@ class Cursor:
 
     shipments: str | None = None
     stock: str | None = None
+    documents: str | None = None
     last: str = ""
 
     def dump(self) -> str:
         """The opaque text."""
-        return json.dumps([1, self.shipments, self.stock, self.last], separators=(",", ":"))
+        places = [2, self.shipments, self.stock, self.documents, self.last]
+        return json.dumps(places, separators=(",", ":"))
 
     @classmethod
     def parse(cls, text: str | None) -> "Cursor":
@@ -52,7 +55,15 @@ class Cursor:
         value = jsontext.parse(text, what="the cursor")
         match value:
             case [1, str() | None as shipments, str() | None as stock, str() as last]:
-                return cls(shipments=shipments, stock=stock, last=last)
+                return cls(shipments=shipments, stock=stock, last=last)  # before documents
+            case [
+                2,
+                str() | None as shipments,
+                str() | None as stock,
+                str() | None as documents,
+                str() as last,
+            ]:
+                return cls(shipments=shipments, stock=stock, documents=documents, last=last)
         raise crossdock.ContractError(f"the cursor {jsontext.shorten(text)} is none of Odoo's")
 
 
@@ -73,9 +84,10 @@ class Poller:
 
     def __post_init__(self) -> None:
         self._sweep = Sweep(self.rpc, self.master)
+        self.documents = Documents(self.rpc, self.master, self.namespace)
 
     async def poll(self, text: str | None) -> AsyncIterator[crossdock.Raw]:
-        """Deliveries first, then stock, each oldest first.
+        """Documents that the configuration names, then deliveries, then stock; each oldest first.
 
         Without a cursor: deliveries since `overlap_s` ago, for older ones were told by other means
         before Crossdock came; and the stock of every product that has any.
@@ -83,6 +95,10 @@ class Poller:
         cursor = Cursor.parse(text)
         self._remember(text)
         until = await self._server_second()
+        papers = _shift(cursor.documents or until, -self.rpc.config.overlap_s)
+        async for raw in self._documents(cursor, papers, until):
+            yield raw
+        cursor = replace(cursor, documents=until)
         start = cursor.shipments or _shift(until, 0)
         async for raw in self._shipments(cursor, _shift(start, -self.rpc.config.overlap_s), until):
             cursor = Cursor.parse(raw.cursor)
@@ -95,7 +111,7 @@ class Poller:
             yield raw
         async for raw in self._swept(cursor, until):
             yield raw
-        self._forget(since, _shift(start, -self.rpc.config.overlap_s))
+        self._forget(since, papers, _shift(start, -self.rpc.config.overlap_s))
 
     async def _server_second(self) -> str:
         """The server's present second, by the default it would give a new order's date."""
@@ -104,6 +120,37 @@ class Poller:
         if not isinstance(now, str):
             raise crossdock.ContractError("sale.order.default_get told no date_order")
         return _shift(now, 0)
+
+    async def _documents(
+        self, cursor: Cursor, since: str, until: str
+    ) -> AsyncIterator[crossdock.Raw]:
+        """What was posted or taken in; the cursor moves when all kinds were given."""
+        for kind in self.rpc.config.poll_documents:
+            source = SOURCES[kind]
+            domain = list(source.domain)
+            if self.rpc.config.company is not None:
+                domain.append(["company_id", "=", self.rpc.config.company])
+            changed = await self._changed(source.model, domain, since, until)
+            fresh = [row for row in changed if _mark(source.topic, row) not in self._given]
+            for start in range(0, len(fresh), self.rpc.config.page_size):
+                page = fresh[start : start + self.rpc.config.page_size]
+                ids = [row["id"] for row in page]
+                bodies = await self.documents.bodies(kind, ids)
+                ours = await self.documents.ours(ids) if kind == "return_receipt" else set()
+                for row in page:
+                    body = bodies.get(row["id"])
+                    if body is None or row["id"] in ours:
+                        continue
+                    raw = self.raw(
+                        source.topic,
+                        body,
+                        key=f"{kind}:{row['id']}",
+                        native=str(row["id"]),
+                        cursor=replace(cursor, last=f"{kind}{row['id']}@{until}"),
+                        written=body["write_date"],
+                    )
+                    self._pending.append((raw.cursor or "", (_mark(source.topic, row),)))
+                    yield raw
 
     async def _shipments(
         self, cursor: Cursor, since: str, until: str
@@ -124,9 +171,7 @@ class Poller:
                     body,
                     key=f"order:{order['external'] or order['id']}",
                     native=str(row["id"]),
-                    cursor=Cursor(
-                        shipments=moment, stock=cursor.stock, last=f"p{row['id']}@{until}"
-                    ),
+                    cursor=replace(cursor, shipments=moment, last=f"p{row['id']}@{until}"),
                     written=body["picking"]["write_date"],
                 )
                 self._pending.append((raw.cursor or "", (_mark(PICKING, row),)))
@@ -159,20 +204,12 @@ class Poller:
             for index, product in enumerate(page, start + 1):
                 moment = max(row["write_date"] for row in marks[product])
                 last = until if index == len(products) else moment
-                place = Cursor(shipments=cursor.shipments, stock=last, last=f"q{product}@{until}")
+                place = replace(cursor, stock=last, last=f"q{product}@{until}")
                 of_product = as_of(levels.get(product, []), product, skus.get(product), left)
                 for number, body in enumerate(of_product, 1):
                     complete = number == len(of_product)
                     # only the last one of a product may move the cursor past it
-                    here = (
-                        place
-                        if complete
-                        else Cursor(
-                            shipments=cursor.shipments,
-                            stock=cursor.stock,
-                            last=f"q{product}.{number}",
-                        )
-                    )
+                    here = place if complete else replace(cursor, last=f"q{product}.{number}")
                     native = f"{body['sku'] or product}@{body['warehouse']}"
                     raw = self.raw(
                         LEVEL,

@@ -12,6 +12,7 @@ from typing import Any
 
 import crossdock
 
+from crossdock_odoo.documents import SOURCES
 from crossdock_odoo.mapping import LEVEL, PICKING, STAMP
 from crossdock_odoo.mapping_orders import ORDER
 from crossdock_odoo.polling import DONE_DELIVERY, Poller
@@ -43,12 +44,13 @@ LINE_FIELDS = (
 
 @dataclass(frozen=True)
 class Snapshots:
-    """The kinds are `inventory`, `order` and `fulfillment`; see `crossdock.Snapshots`."""
+    """The kinds are `inventory`, `order`, `fulfillment` and those of `documents.SOURCES`; see
+    `crossdock.Snapshots`."""
 
     poller: Poller
 
     async def snapshot(self, window: crossdock.Window) -> AsyncIterator[crossdock.Raw]:
-        """Records of a kind; for orders and deliveries those written in [since, until)."""
+        """Records of a kind; of all but `inventory` those written in [since, until)."""
         match window.kind:
             case "inventory":
                 records = self._levels()
@@ -56,10 +58,12 @@ class Snapshots:
                 records = self._orders(window)
             case "fulfillment":
                 records = self._deliveries(window)
+            case kind if kind in SOURCES:
+                records = self._documents(window)
             case _:
+                kinds = ", ".join(("inventory", "order", "fulfillment", *SOURCES))
                 raise crossdock.RejectedError(
-                    f"Odoo has snapshots of inventory, order and fulfillment, not {window.kind}",
-                    reason="not_handled",
+                    f"Odoo has snapshots of {kinds}, not of {window.kind}", reason="not_handled"
                 )
         async for raw in records:
             yield raw
@@ -71,7 +75,7 @@ class Snapshots:
         while True:
             products = await rpc.search_read(
                 "product.product",
-                [*await self.poller.master.stored(), ["default_code", "!=", False], ["id", ">", last]],
+                [*await master.stored(), ["default_code", "!=", False], ["id", ">", last]],
                 ["default_code", "write_date"],
                 order="id",
                 limit=rpc.config.page_size,
@@ -163,6 +167,16 @@ class Snapshots:
                 order = body["order"]
                 owner = order["external"] or str(order["id"])
                 yield self._raw(PICKING, str(native), "order", body, owner)
+
+    async def _documents(self, window: crossdock.Window) -> AsyncIterator[crossdock.Raw]:
+        source, documents = SOURCES[window.kind], self.poller.documents
+        domain = list(source.domain)
+        if self.poller.rpc.config.company is not None:
+            domain.append(["company_id", "=", self.poller.rpc.config.company])
+        async for page in self._pages(source.model, domain, ["write_date"], window):
+            bodies = await documents.bodies(window.kind, [row["id"] for row in page])
+            for native, body in bodies.items():
+                yield self._raw(source.topic, str(native), window.kind, body)
 
     def _raw(
         self, topic: str, native: str, kind: str, body: dict[str, Any], owner: str = ""
