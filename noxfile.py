@@ -72,6 +72,19 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def life(session: nox.Session) -> None:
+    """2,000 lives of an order of 50 steps each, with crashes, repetitions and outages."""
+    session.run(
+        "pytest",
+        "packages/crossdock-stages/tests/test_life.py",
+        "--timeout",
+        "7200",
+        *session.posargs,
+        env={"CROSSDOCK_LIFE_EXAMPLES": "2000", "CROSSDOCK_LIFE_STEPS": "50"},
+    )
+
+
+@nox.session
 def ajv(session: nox.Session) -> None:
     """ajv, jsonschema and jsonschema-rs agree on every payload; needs node and npm, says so."""
     session.run("pytest", "tests/canonical_parity/ajv_parity.py", *session.posargs)
@@ -124,3 +137,18 @@ def pins(session: nox.Session) -> None:
     start = text.index("constraint-dependencies = [")
     end = text.index("[tool.uv.workspace]")
     project.write_text(f"{text[:start]}constraint-dependencies = [\n{quoted}]\n\n{text[end:]}")
+
+
+@nox.session
+def template(session: nox.Session) -> None:
+    """Every combination of the connector template's answers passes the whole kit; takes long."""
+    session.run(
+        "pytest",
+        "tests/template/all_templates.py",
+        "-n",
+        "2",
+        "--timeout",
+        "1800",
+        *session.posargs,
+        env={"PYTHONPATH": "tests/template"},
+    )

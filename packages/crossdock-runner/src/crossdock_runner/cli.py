@@ -22,6 +22,41 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(schema_app, name="schema")
+new_app = typer.Typer(help="Make something new from a template.", no_args_is_help=True)
+app.add_typer(new_app, name="new")
+
+
+@new_app.command("connector")
+def new_connector(
+    name: Annotated[str, typer.Argument(help="As in `connector: acme-pos`.")],
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Where its folder is made.")] = Path(),
+    kind: Annotated[
+        str | None,
+        typer.Option(help="storefront, marketplace, pos, wms, carrier, payment or other."),
+    ] = None,
+    auth: Annotated[
+        str | None, typer.Option(help="bearer, api-key, basic, oauth2 or hmac.")
+    ] = None,
+    news: Annotated[str | None, typer.Option(help="polling, webhooks or both.")] = None,
+    no_input: Annotated[
+        bool, typer.Option("--no-input", help="Ask nothing; take the first of each list.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a connector package whose sandbox starts and whose conformance tests pass."""
+    from crossdock_runner.creating import new_connector as make
+
+    raise typer.Exit(
+        make(
+            name,
+            output=output,
+            kind=kind,
+            authentication=auth,
+            news=news,
+            no_input=no_input,
+            as_json=as_json,
+        )
+    )
 
 
 @app.command()
@@ -139,6 +174,24 @@ def connectors(as_json: AsJson = False) -> None:
     from crossdock_runner.listing import list_connectors
 
     raise typer.Exit(list_connectors(as_json=as_json))
+
+
+@app.command()
+def drift(
+    file: DeploymentOption = Path("deployment.yaml"),
+    connection: Annotated[str | None, typer.Option(help="Only what this connection said.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Only this topic.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="Fields seen first at or after this time; a week ago.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell which fields the vendors began to send, with a sample of each. News, not a failure."""
+    from crossdock_runner.drifting import drift_of
+
+    raise typer.Exit(
+        drift_of(file, connection=connection, topic=topic, since=since, as_json=as_json)
+    )
 
 
 @app.command()

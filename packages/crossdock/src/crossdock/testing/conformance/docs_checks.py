@@ -67,6 +67,20 @@ def limits(case: Case) -> None:
         raise Failed("README.md tells no limit", "add a section on what it cannot do")
 
 
+@check("docs.nothing-is-left-to-fill-in", "silver")
+def filled_in(case: Case) -> None:
+    """The template says FILL IN where only the author knows; what is left is the template's."""
+    home = _home(case)
+    files = [home / "README.md", *sorted(home.glob("src/**/*.py")), *home.glob("tests/**/*.md")]
+    left = [
+        str(file.relative_to(home))
+        for file in files
+        if file.is_file() and "FILL IN" in file.read_text("utf-8")
+    ]
+    if left:
+        raise Failed(f"FILL IN is left in {', '.join(left)}", "fill it in, and take the words out")
+
+
 @check("docs.samples-have-an-origin", "gold")
 def origin(case: Case) -> None:
     """Payloads that were invented test our own imagination."""

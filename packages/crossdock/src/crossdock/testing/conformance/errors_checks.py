@@ -164,9 +164,16 @@ async def server_error(case: Case) -> None:
 @check("errors.400-is-permanent", "bronze", wants=_calls)
 async def rejected(case: Case) -> None:
     """A request that is wrong stays wrong: the exception desk, not an endless retry."""
-    for status in (400, 409, 422):
+    for status in (400, 422):
         told = await _each(case, refuse(status, {"error": "kit says no"}))
         _must(told, PermanentError, str(status), "raise RejectedError with the vendor's words")
+
+
+@check("errors.409-is-looked-at-again", "silver", wants=_calls)
+async def conflict(case: Case) -> None:
+    """It changed under us: read again (ConflictError), or a person's case; never bad data."""
+    told = await _each(case, refuse(409, {"error": "kit changed it"}))
+    _must(told, (PermanentError, TransientError), "409")
 
 
 @check("errors.vendor-words-are-kept", "silver", wants=_calls)

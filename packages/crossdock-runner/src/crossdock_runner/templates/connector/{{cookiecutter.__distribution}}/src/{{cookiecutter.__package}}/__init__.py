@@ -1,0 +1,21 @@
+"""Crossdock speaks {{ cookiecutter.title }}. API: https://docs.{{ cookiecutter.name }}.example (FILL IN: page and version)."""
+
+import crossdock
+
+from {{ cookiecutter.__package }}.client import open_{{ cookiecutter.__package }}
+from {{ cookiecutter.__package }}.config import {{ cookiecutter.__class }}Config
+from {{ cookiecutter.__package }}.mapping import translate
+
+
+@crossdock.hookimpl
+def register_connectors(register: crossdock.Register) -> None:
+    """One connector, `{{ cookiecutter.name }}`."""
+    register(
+        "{{ cookiecutter.name }}",
+        title="{{ cookiecutter.title }}",
+        config={{ cookiecutter.__class }}Config,
+        open=open_{{ cookiecutter.__package }},
+        translate=translate,
+        handles=("{{ cookiecutter.__command }}",),
+        sandbox="{{ cookiecutter.__package }}.sandbox:{{ cookiecutter.__class }}Sandbox",
+    )
