@@ -162,6 +162,31 @@ def test_a_table_that_can_be_kept() -> None:
             "needs its `owner`",
         ),
         (
+            "orders: {capture: [web], execute: erp, checks: [paymnt]}",
+            "checks.0",
+            "did you mean 'payment'?",
+        ),
+        (
+            "orders: {capture: [web], execute: erp, checks: [tax, tax]}",
+            "checks.1",
+            "twice",
+        ),
+        (
+            "orders: {capture: [web], execute: erp, checks: [fraud]}",
+            "checks.0",
+            "nobody judges fraud",
+        ),
+        (
+            "orders: {capture: [web], execute: erp, reviewers: [mute]}",
+            "reviewers.0",
+            "neither webhooks nor polling",
+        ),
+        (
+            "orders: {capture: [web], execute: erp, overrides: [{region: us, checks: [x]}]}",
+            "overrides.0.checks.0",
+            "is no check",
+        ),
+        (
             "orders: {capture: [web], execute: erp, overrides: [{region: us, execute: web}]}",
             "overrides.0.execute",
             "in a circle",
@@ -177,6 +202,18 @@ def test_what_cannot_be_kept_is_refused_with_the_reason(table: str, at: str, why
     found = findings(table)
     domain = list(yaml.safe_load(table))[-1]
     assert why in found.get(f"domains.{domain}.{at}", ""), found
+
+
+def test_fraud_is_judged_by_reviewers_or_a_plugin() -> None:
+    assert (
+        findings("orders: {capture: [web], execute: erp, checks: [fraud], reviewers: [pim]}") == {}
+    )
+    config = DomainsConfig.model_validate(
+        {"orders": {"capture": ["web"], "execute": "erp", "checks": ["fraud", "acme"]}}
+    )
+    there = connectors()
+    table = governance.Table(config, list(there), there, {}, {}, {"fraud", "acme"})
+    assert table.findings() == []
 
 
 def test_a_country_has_one_region_and_a_place_a_known_one() -> None:

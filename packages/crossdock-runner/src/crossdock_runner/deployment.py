@@ -141,6 +141,10 @@ def load(path: Path) -> Deployment:
         faults += _domain_faults(file, value, setups, document)
     if faults or file is None:
         raise DeploymentError(path, faults)
+    governed = domains.governed(file.domains)
+    installed = set(plugins.installed_checks())
+    orders = governed.get("orders")
+    wanted = orders.all_checks & installed if orders else frozenset()
     return Deployment(
         path=path,
         environment=file.environment,
@@ -150,11 +154,12 @@ def load(path: Path) -> Deployment:
         gateway=file.gateway,
         connections=setups,
         rules=Rules(
-            domains=domains.governed(file.domains),
+            domains=governed,
             handles={name: setup.connector.handles for name, setup in setups.items()},
             production=file.environment == "production",
             regions=file.regions,
             places=domains.places(file.locations),
+            checks=plugins.load_checks(wanted),
         ),
     )
 
@@ -368,5 +373,12 @@ def _domain_faults(
     written = value.get("connections")
     names = sorted(written) if isinstance(written, dict) else []
     connectors = {name: setup.connector for name, setup in setups.items()}
-    table = governance.Table(file.domains, names, connectors, file.regions, file.locations)
+    table = governance.Table(
+        file.domains,
+        names,
+        connectors,
+        file.regions,
+        file.locations,
+        set(plugins.installed_checks()),
+    )
     return [Fault(path, message, document.mark(path)) for path, message in table.findings()]

@@ -82,6 +82,8 @@ class OverrideConfig(_Part):
     """Who is told here."""
     latency: Span | None = None
     """How soon they should know."""
+    checks: tuple[Name, ...] | None = None
+    """The checks of orders here."""
 
 
 class _DomainConfig(_Part):
@@ -100,6 +102,10 @@ class OrdersConfig(_DomainConfig):
     """The channels whose orders count."""
     execute: Name
     """Where they become work."""
+    checks: tuple[Name, ...] = ()
+    """What an order must pass before it becomes work, in sequence."""
+    reviewers: tuple[Name, ...] = ()
+    """Connections that may place and release holds: a fraud service, for instance."""
 
 
 class ReturnsConfig(_DomainConfig):
@@ -155,7 +161,7 @@ def governed(config: DomainsConfig) -> dict[str, Domain]:
 
 
 def _domain(part: Any) -> Domain:
-    common = {
+    common: dict[str, Any] = {
         "latency_s": seconds(part.latency) if part.latency else None,
         "reconcile": part.reconcile,
         "overrides": tuple(_override(one) for one in part.overrides),
@@ -164,6 +170,8 @@ def _domain(part: Any) -> Domain:
         return Domain(capture=part.sources, execute=part.book, **common)
     if isinstance(part, OwnedConfig):
         return Domain(owner=part.owner, publish_to=part.publish_to, **common)
+    if isinstance(part, OrdersConfig):
+        common |= {"checks": part.checks, "reviewers": part.reviewers}
     return Domain(capture=part.capture, execute=part.execute, **common)
 
 

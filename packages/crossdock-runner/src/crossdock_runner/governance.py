@@ -5,13 +5,20 @@ would go in a circle.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from crossdock.canonical import ENTITIES
 from crossdock.connector import Connector
+from crossdock_stages.judgement.checks import BUILT_IN
 
-from crossdock_runner.domains import DomainsConfig, LocationConfig, OverrideConfig, OwnedConfig
+from crossdock_runner.domains import (
+    DomainsConfig,
+    LocationConfig,
+    OrdersConfig,
+    OverrideConfig,
+    OwnedConfig,
+)
 
 _TOLD = {
     "inventory": ("inventory.publish",),
@@ -44,12 +51,14 @@ class Table:
         connectors: Mapping[str, Connector],
         regions: Mapping[str, tuple[str, ...]],
         locations: Mapping[str, LocationConfig],
+        installed: Collection[str] = (),
     ) -> None:
         self.config = config
         self.names = names
         self.connectors = connectors
         self.regions = regions
         self.locations = locations
+        self.installed = installed
 
     def findings(self) -> list[Finding]:
         """Everything that is wrong, in the order of the domains."""
@@ -60,6 +69,8 @@ class Table:
                 found += self._owned(domain, part, path)
             else:
                 found += self._booked(domain, part, path)
+            if isinstance(part, OrdersConfig):
+                found += self._checks(part, path)
             found += self._overrides(domain, part, path)
             if part.reconcile is not None:
                 found += self._comparable(domain, part, path)
@@ -111,6 +122,29 @@ class Table:
                         f"{name!r} captures no orders, so its returns would belong to none; "
                         f"orders are captured by: {', '.join(orders.capture)}",
                     )
+
+    def _checks(self, part: OrdersConfig, path: Path) -> Iterator[Finding]:
+        for index, name in enumerate(part.reviewers):
+            yield from self._speaks((*path, "reviewers", index), name)
+        lists: list[tuple[Path, tuple[str, ...]]] = [((*path, "checks"), part.checks)]
+        lists += [
+            ((*path, "overrides", index, "checks"), one.checks)
+            for index, one in enumerate(part.overrides)
+            if one.checks
+        ]
+        for at, names in lists:
+            for index, name in enumerate(names):
+                if name in names[:index]:
+                    yield (*at, index), f"{name!r} stands here twice"
+                elif name == "fraud" and not part.reviewers and name not in self.installed:
+                    yield (
+                        (*at, index),
+                        "nobody judges fraud: install a check called 'fraud', or name the "
+                        "connections that do in `reviewers`",
+                    )
+                elif name not in BUILT_IN and name not in self.installed:
+                    known = _allowed(name, [*BUILT_IN, *self.installed])
+                    yield (*at, index), f"{name!r} is no check; {known}"
 
     def _targets(
         self, path: Path, targets: tuple[str, ...], owner: str, domain: str
@@ -186,6 +220,7 @@ class Table:
             "owner": owned,
             "publish_to": owned,
             "execute": not owned,
+            "checks": domain == "orders",
         }
         for key, good in fits.items():
             if getattr(one, key) is not None and not good:

@@ -5,21 +5,23 @@ follows, all events of a batch in one transaction.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from crossdock.bus import Outgoing
-from crossdock.canonical import Entity, EntityRef
+from crossdock.canonical import Entity, EntityRef, Order
 from crossdock.errors import ContractError, RejectedError
 from crossdock.events import EVENT_TYPES, Envelope, now_text
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import judgement, recovery
 from crossdock_stages.harness import House, Item, in_line
-from crossdock_stages.judgement import Decision, Wish
-from crossdock_stages.ledger import desk, landing, things, traffic
+from crossdock_stages.judgement import Decision, Twin, Wish
+from crossdock_stages.ledger import desk, landing, orders, things, traffic
 from crossdock_stages.ledger.desk import Waiter
 from crossdock_stages.ledger.landing import Ahead
+from crossdock_stages.ledger.orders import Judged, Purchase
 from crossdock_stages.ledger.things import CrossReference, Known
 from crossdock_stages.ledger.traffic import Seen, ToSend
 from crossdock_stages.recovery import Trouble
@@ -45,8 +47,11 @@ class _Outcome:
     refs: list[CrossReference] = field(default_factory=list)
     sends: list[ToSend] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
-    exceptions: list[tuple[Item, RejectedError]] = field(default_factory=list)
+    exceptions: list[tuple[Item, RejectedError, str]] = field(default_factory=list)
     landings: list[str] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    went_on: list[str] = field(default_factory=list)
+    look_again: list[str] = field(default_factory=list)
     went: list[Item] = field(default_factory=list)
     repeated: list[Item] = field(default_factory=list)
 
@@ -85,9 +90,11 @@ class Decide:
         items = [item for item, _ in parsed]
         stuck_keys = [trouble.entity_key for trouble in faults]
         queues = desk.queues(tx, self.name, [*(_queue_of(item) for item in items), *stuck_keys])
+        orders.forget_held(tx, [item.id for item in items if item.retry])
         seen = traffic.already_seen(tx, [item.id for item in items])
         out = _Outcome(troubles=list(faults))
         news = {one.item.id: one for one in _resolve(tx, parsed)}
+        twins = self._twins(tx, news.values())
         known = things.known(
             tx,
             {
@@ -121,22 +128,53 @@ class Decide:
                 continue
             one = news[item.id]
             try:
-                decision = judgement.judge(one.envelope, one.data, known, self.rules)
+                decision = judgement.judge(
+                    one.envelope,
+                    one.data,
+                    known,
+                    self.rules,
+                    twins.get(one.envelope.subject, ()),
+                )
             except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
                 held.add(_queue_of(item))
                 stuck(item, error=error)
                 continue
             here.add(item.envelope.landing)
-            if decision.know is not None:
-                known[decision.know.id] = decision.know
+            for told in (decision.know, *decision.also):
+                if told is not None:
+                    known[told.id] = told
             self._note(one, decision, out)
         self._write(tx, out, queues)
         return out
+
+    def _twins(self, tx: Connection, news: Iterable[_News]) -> Mapping[str, tuple[Twin, ...]]:
+        """Orders that might be the same purchase, where duplicates are looked for."""
+        domain = self.rules.domains.get("orders")
+        if domain is None or "duplicate" not in domain.all_checks:
+            return {}
+        purchases = [
+            Purchase(
+                entity_id=one.envelope.subject,
+                connection=one.envelope.connection,
+                number=one.data.number,
+                key=judgement.twin_key(one.data),
+                placed_at=one.data.placed_at,
+            )
+            for one in news
+            if isinstance(one.data, Order) and one.envelope.name != "order.submitted"
+        ]
+        # of two in one batch the first is no duplicate of the second
+        found: dict[str, tuple[Twin, ...]] = {}
+        for purchase in purchases:
+            found |= orders.twins_of(tx, [purchase])
+            orders.add_purchases(tx, [purchase])
+        return found
 
     def _write(self, tx: Connection, out: _Outcome, queues: dict[str, list[Waiter]]) -> None:
         now = time.time()
         stuck = {trouble.message.id for trouble in out.troubles}
         done = [item for item in (*out.went, *out.repeated) if item.id not in stuck]
+        orders.settle_cases(tx, out.went_on, now)  # before this batch opens new ones
         traffic.add_seen(tx, out.seen)
         things.remember(tx, list(out.known.values()), now)
         things.refer(tx, out.refs, now)
@@ -148,7 +186,9 @@ class Decide:
         ended = recovery.settle(tx, self.name, out.troubles, queues, now=now)
         traffic.close_outgoing(tx, ended.desk, "exception", now)
         traffic.close_outgoing(tx, ended.dead, "dead", now)
-        desk.open_exceptions(tx, [_on_desk(item, error) for item, error in out.exceptions], now)
+        orders.add_verdicts(tx, out.judged, now)
+        desk.open_exceptions(tx, [_on_desk(*one) for one in out.exceptions], now)
+        orders.look_again(tx, out.look_again)
         desk.release(tx, self.name, [item.id for item in done if item.retry])
 
     async def give_up(self, item: Item, error: Exception) -> None:
@@ -172,13 +212,21 @@ class Decide:
                 connection=envelope.connection,
                 revision=envelope.revision,
                 landing_id=envelope.landing,
-                outcome="applied" if decision.applied else "ignored",
+                outcome=_outcome(decision),
                 reason=decision.reason[:2000],
                 at=time.time(),
             )
         )
         if envelope.landing:
             out.landings.append(envelope.landing)
+        for told in decision.also:
+            out.known[told.id] = told
+        if decision.verdicts:
+            order = decision.know.id if decision.know else envelope.subject
+            out.judged.append(Judged(envelope.id, order, decision.verdicts))
+        if decision.went_on:
+            out.went_on.append(decision.went_on)
+        out.look_again += decision.look_again
         if decision.know is not None:
             out.known[decision.know.id] = decision.know
             if envelope.native and decision.know.connection == envelope.connection:
@@ -188,7 +236,8 @@ class Decide:
                     )
                 )
         if decision.exception is not None:
-            out.exceptions.append((one.item, decision.exception))
+            about = decision.know.id if decision.know and decision.held else envelope.key
+            out.exceptions.append((one.item, decision.exception, about))
         out.sends += [self._send(envelope, wish) for wish in decision.wishes]
 
     def _send(self, cause: Envelope, wish: Wish) -> ToSend:
@@ -288,6 +337,12 @@ def _missing(ahead: Ahead | None, here: set[str]) -> str | None:
     return next((one for one in ahead.rows if one not in here), None) if ahead else None
 
 
+def _outcome(decision: Decision) -> Literal["applied", "ignored", "held"]:
+    if decision.held:
+        return "held"
+    return "applied" if decision.applied else "ignored"
+
+
 def _queue_of(item: Item) -> str:
     """News waits behind earlier news of its own subject only.
 
@@ -296,12 +351,12 @@ def _queue_of(item: Item) -> str:
     return item.envelope.subject
 
 
-def _on_desk(item: Item, error: RejectedError) -> tuple[desk.Stuck, str, str]:
+def _on_desk(item: Item, error: RejectedError, about: str) -> tuple[desk.Stuck, str, str]:
     stuck = desk.Stuck(
         stage="decide",
         message_id=item.id,
         connection=item.envelope.connection,
-        entity_key=item.envelope.key,
+        entity_key=about,
         entity_id=item.envelope.subject,
         topic=item.envelope.name,
         address=item.address,

@@ -7,6 +7,8 @@ without a bus or a ledger.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from crossdock.checks import Check
+
 DOMAINS: Mapping[str, str] = {
     "product": "catalog",
     "bundle": "catalog",
@@ -22,6 +24,7 @@ DOMAINS: Mapping[str, str] = {
     "order": "orders",
     "payment": "orders",
     "payment_transaction": "orders",
+    "hold": "orders",
     "order_edit": "orders",
     "cancellation": "orders",
     "gift_card": "orders",
@@ -95,6 +98,8 @@ class Domain:
     publish_to: tuple[str, ...] = ()
     latency_s: float | None = None
     checks: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    """Connections that may place and release holds on orders."""
     reconcile: str | None = None
     """A cron expression in UTC."""
     overrides: tuple[Override, ...] = ()
@@ -105,6 +110,12 @@ class Domain:
         parts = [o.owner for o in self.overrides if o.owner]
         whole = self.capture or ((self.owner,) if self.owner else ())
         return tuple(dict.fromkeys((*whole, *parts)))
+
+    @property
+    def all_checks(self) -> frozenset[str]:
+        """Every check that any part of the domain asks for."""
+        parts = (o.checks for o in self.overrides if o.checks)
+        return frozenset(self.checks).union(*parts)
 
     def part(
         self, *, location: str | None = None, channel: str | None = None, region: str | None = None
@@ -149,6 +160,8 @@ class Rules:
     production: bool = False
     regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     places: tuple[Place, ...] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    """The checks that plugins bring, by name."""
 
     def domain(self, kind: str) -> Domain | None:
         """The domain that governs entities of this kind; None when the deployment has none."""

@@ -8,10 +8,12 @@ from importlib.metadata import EntryPoint, entry_points
 import pluggy
 
 from crossdock import hookspecs
+from crossdock.checks import Check, RegisterChecks
 from crossdock.connector import Connector, Register
 from crossdock.errors import ConfigError
 
 GROUP = hookspecs.PROJECT
+CHECKS = f"{GROUP}.checks"
 
 
 def installed() -> dict[str, EntryPoint]:
@@ -53,6 +55,39 @@ def load(names: Iterable[str]) -> dict[str, Connector]:
         version = point.dist.version if point.dist else ""
         connectors[name] = replace(register.connectors[name], plugin=f"{point.value} {version}")
     return connectors
+
+
+def installed_checks() -> dict[str, EntryPoint]:
+    """Every check of orders that is installed, by name; nothing is imported."""
+    return {point.name: point for point in entry_points(group=CHECKS)}
+
+
+def load_checks(names: Iterable[str]) -> dict[str, Check]:
+    """Import exactly these checks. ConfigError names one that is not there or cannot be loaded."""
+    available = installed_checks()
+    found: dict[str, Check] = {}
+    for name in sorted(set(names)):
+        point = available.get(name)
+        if point is None:
+            known = ", ".join(sorted(available)) or "none"
+            raise ConfigError(f"no check {name!r} is installed. Installed: {known}")
+        manager = pluggy.PluginManager(hookspecs.PROJECT)
+        manager.add_hookspecs(hookspecs)
+        register = RegisterChecks()
+        try:
+            manager.register(point.load(), name=name)
+            manager.hook.register_checks(register=register)
+        except Exception as error:
+            raise ConfigError(
+                f"check {name!r} ({point.value}) cannot be loaded: {type(error).__name__}: {error}"
+            ) from error
+        if name not in register.checks:
+            raise ConfigError(
+                f"plugin {point.value} registers {sorted(register.checks)}, "
+                f"not {name!r} as its entry point says"
+            )
+        found[name] = register.checks[name]
+    return found
 
 
 def _ask(point: EntryPoint, plugin: object) -> Register:

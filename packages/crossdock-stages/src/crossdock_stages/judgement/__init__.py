@@ -9,6 +9,7 @@ from crossdock.canonical import (
     Entity,
     EntityRef,
     Fulfillment,
+    Hold,
     InventoryLevel,
     Order,
     Payment,
@@ -19,9 +20,10 @@ from crossdock.canonical import (
 )
 from crossdock.events import Envelope
 
-from crossdock_stages.judgement import booking, fulfillments, orders, publishing
+from crossdock_stages.judgement import booking, fulfillments, holds, orders, publishing
 from crossdock_stages.judgement.basis import (
     CANCELLED,
+    HELD,
     NOT_TAKEN,
     REQUESTED,
     SUBMITTED,
@@ -32,21 +34,25 @@ from crossdock_stages.judgement.basis import (
     Wish,
     evidence,
 )
+from crossdock_stages.judgement.checks import Twin, twin_key
 from crossdock_stages.judgement.orders import order_digest
 from crossdock_stages.rules import DOMAINS, Domain, Rules
 
 __all__ = [
     "CANCELLED",
+    "HELD",
     "NOT_TAKEN",
     "REQUESTED",
     "SUBMITTED",
     "UNCHANGED",
     "Decision",
     "Knowledge",
+    "Twin",
     "Wish",
     "judge",
     "order_digest",
     "subjects",
+    "twin_key",
 ]
 
 _BY_ENTITY: dict[type[Entity], Callable[[Case, Entity], Decision]] = {
@@ -71,8 +77,14 @@ def subjects(envelope: Envelope, data: Entity) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def judge(envelope: Envelope, data: Entity, known: Knowledge, rules: Rules) -> Decision:
-    """The decision on one event.
+def judge(
+    envelope: Envelope,
+    data: Entity,
+    known: Knowledge,
+    rules: Rules,
+    twins: tuple[Twin, ...] = (),
+) -> Decision:
+    """The decision on one event. `twins` are other orders that might be the same purchase.
 
     UnavailableError: what it names is not known yet; the event must wait.
     """
@@ -83,7 +95,15 @@ def judge(envelope: Envelope, data: Entity, known: Knowledge, rules: Rules) -> D
         name = DOMAINS.get(envelope.kind, envelope.kind)
         return evidence(f"no domain {name} in this deployment")
     domain = domain.part(location=getattr(data, "location", None), channel=envelope.connection)
-    case = Case(envelope=envelope, known=known, rules=rules, domain=domain)
+    case = Case(envelope=envelope, known=known, rules=rules, domain=domain, twins=twins)
+    if isinstance(data, Hold):
+        if envelope.connection not in (holds.OURSELVES, *domain.reviewers):
+            return evidence(
+                f"evidence only: {envelope.connection} is no reviewer of orders; "
+                f"{' and '.join(domain.reviewers) or 'nobody'} is"
+            )
+        verb = holds.released if envelope.name == "hold.released" else holds.placed
+        return verb(case, data)
     if not _counts(case, data, domain, rules):
         owners = _owners(envelope.kind, domain, rules)
         return evidence(

@@ -5,14 +5,18 @@ from dataclasses import dataclass, replace
 
 from crossdock import jsontext
 from crossdock.canonical import Entity
+from crossdock.checks import Verdict
 from crossdock.errors import RejectedError
 from crossdock.events import Envelope
 from crossdock.identity import command_id, fingerprint
 
+from crossdock_stages.judgement.checks import Twin
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.rules import Domain, Rules
 
 REQUESTED, SUBMITTED, CANCELLED, NOT_TAKEN = "requested", "submitted", "cancelled", "not_taken"
+HELD = "held"
+"""An order that was not given to anybody yet, for it must wait."""
 UNCHANGED = "nothing that matters to others changed"
 
 Knowledge = Mapping[str, Known]
@@ -38,8 +42,18 @@ class Decision:
     applied: bool
     reason: str = ""
     know: Known | None = None
+    also: tuple[Known, ...] = ()
+    """Others that are known better now: the order that a shipment belongs to."""
     wishes: tuple[Wish, ...] = ()
     exception: RejectedError | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    """What the checks said of the order, in sequence."""
+    held: bool = False
+    """The event itself waits for a person, who may try it again; nothing of it is applied."""
+    went_on: str = ""
+    """The order that waits no longer: cases of it on the desk are settled."""
+    look_again: tuple[str, ...] = ()
+    """Entities whose held news may agree with what is known now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +64,7 @@ class Case:
     known: Knowledge
     rules: Rules
     domain: Domain
+    twins: tuple[Twin, ...] = ()
 
     @property
     def before(self) -> Known | None:

@@ -1,11 +1,14 @@
 """What is captured in one system and booked in another: returns, refunds, payments, statements."""
 
+from dataclasses import replace
 from typing import Any
 
 from crossdock.canonical import Payment, Refund, Return, ReturnReceipt, Settlement
 from crossdock.canonical.returns import return_status
 from crossdock.errors import UnavailableError
 
+from crossdock_stages.book import Book, Part
+from crossdock_stages.judgement import orders
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     NOT_TAKEN,
@@ -18,6 +21,7 @@ from crossdock_stages.judgement.basis import (
     recorded,
     unsupported,
 )
+from crossdock_stages.judgement.contradictions import in_refund, in_return
 from crossdock_stages.ledger.things import Known
 
 BOOKED = "booked"
@@ -27,6 +31,21 @@ def returned(case: Case, data: Return) -> Decision:
     """A return: booked once it is agreed, called off when it is."""
     order = _order(case, data)
     status = return_status(data)
+    subject, speaker = case.envelope.subject, case.envelope.connection
+    if order is not None:
+        book = Book.load(order.facts)
+        found = list(in_return(data, subject, book, speaker=speaker, channel=order.connection))
+        if found:
+            return orders.contradicted(case, order, book, found)
+        lines = {line.line_id: line.requested - line.declined for line in data.lines}
+        part = None if status in {"cancelled", "declined"} else Part(speaker, data.number, lines)
+        book = book.with_part("returned", subject, part).without_holds_of(subject)
+        known = replace(order, facts=book.dump())
+        return orders.with_order(case, order, known, _returned(case, data, order, status))
+    return _returned(case, data, None, status)
+
+
+def _returned(case: Case, data: Return, order: Known | None, status: str) -> Decision:
     # what arrives is told by receipts; the agreement itself is what must be known
     mark = mark_of(
         {
@@ -65,6 +84,22 @@ def receipt(case: Case, data: ReturnReceipt) -> Decision:
 def refund(case: Case, data: Refund) -> Decision:
     """Money given back: booked when it has succeeded, for a pending one is only a promise."""
     order = _order(case, data)
+    subject, speaker = case.envelope.subject, case.envelope.connection
+    if order is not None:
+        book = Book.load(order.facts)
+        found = list(in_refund(data, subject, book, speaker=speaker, channel=order.connection))
+        if found:
+            return orders.contradicted(case, order, book, found)
+        given = {key: value for key, value in book.refunded.items() if key != subject}
+        if data.state == "succeeded":
+            given[subject] = (speaker, data.amount.amount)
+        book = replace(book.without_holds_of(subject), refunded=given)
+        known = replace(order, facts=book.dump())
+        return orders.with_order(case, order, known, _refund(case, data, order))
+    return _refund(case, data, None)
+
+
+def _refund(case: Case, data: Refund, order: Known | None) -> Decision:
     number = f"refund {case.envelope.native} of {data.amount.amount} {data.amount.currency}"
     know = case.learnt(content_mark(data), label=case.envelope.native)
     before = case.before

@@ -1,9 +1,15 @@
 """Shipments: told to where the order came from, and booked where it is executed."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 from crossdock.canonical import Fulfillment
 from crossdock.errors import RejectedError, UnavailableError
+from crossdock.events import Envelope
 from crossdock.identity import entity_id
 
+from crossdock_stages.book import ZERO, Book, Part
+from crossdock_stages.judgement import orders
 from crossdock_stages.judgement.basis import (
     NOT_TAKEN,
     UNCHANGED,
@@ -14,6 +20,7 @@ from crossdock_stages.judgement.basis import (
     mark_of,
     recorded,
 )
+from crossdock_stages.judgement.contradictions import in_fulfillment
 from crossdock_stages.ledger.things import Known
 
 TOLD = "told"
@@ -42,10 +49,31 @@ def judge(case: Case, data: Fulfillment) -> Decision:
     told = before is not None and before.state == TOLD
     if data.cancelled_at is not None and not told:
         return recorded(f"cancelled before {order.connection} was told", again(know, NOT_TAKEN))
+    book = Book.load(order.facts)
+    found = list(
+        in_fulfillment(
+            data,
+            envelope.subject,
+            book,
+            house=envelope.connection,
+            channel=order.connection,
+            state=order.state,
+        )
+    )
+    if found:
+        return orders.contradicted(case, order, book, found)
+    return orders.with_order(
+        case, order, _booked(order, book, data, envelope), _told(case, data, order, know)
+    )
+
+
+def _told(case: Case, data: Fulfillment, order: Known, know: Known) -> Decision:
+    envelope, before, mark = case.envelope, case.before, know.digest
+    told = before is not None and before.state == TOLD
     targets = targets_of(case, order)
     if not targets:
         reason = f"order {order.label} came from {order.connection}, which is not told of shipments"
-        return recorded(reason, know)
+        return Decision(applied=True, reason=reason, know=know)
     verb = "create"
     if told:
         verb = "cancel" if data.cancelled_at else "update"
@@ -79,6 +107,18 @@ def judge(case: Case, data: Fulfillment) -> Decision:
             for target in targets
         ),
     )
+
+
+def _booked(order: Known, book: Book, data: Fulfillment, envelope: Envelope) -> Known:
+    """The order as it is known with this shipment."""
+    lines: dict[str, Decimal] = {}
+    for line in data.lines:
+        sold = book.lines.get(line.line_id)
+        if sold is None or not sold.is_part(line.sku):
+            lines[line.line_id] = lines.get(line.line_id, ZERO) + line.quantity
+    part = Part(envelope.connection, data.number or envelope.native, lines)
+    book = book.with_part("shipped", envelope.subject, None if data.cancelled_at else part)
+    return replace(order, facts=book.without_holds_of(envelope.subject).dump())
 
 
 def targets_of(case: Case, order: Known) -> list[str]:

@@ -1,18 +1,21 @@
-"""Orders: taken, edited, cancelled."""
+"""Orders: checked, taken, held, edited, cancelled."""
 
-import json
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crossdock import jsontext
 from crossdock.canonical import Order
+from crossdock.checks import Verdict
 from crossdock.errors import RejectedError
 from crossdock.events import Envelope
 from crossdock.identity import fingerprint
 
-from crossdock_stages.judgement import shipping
+from crossdock_stages.book import Book, Hold
+from crossdock_stages.judgement import checks, shipping
 from crossdock_stages.judgement.basis import (
     CANCELLED,
+    HELD,
     NOT_TAKEN,
     REQUESTED,
     SUBMITTED,
@@ -25,6 +28,8 @@ from crossdock_stages.judgement.basis import (
     evidence,
     recorded,
 )
+from crossdock_stages.judgement.contradictions import Contradiction, in_order
+from crossdock_stages.ledger.things import Known
 
 
 def submitted(envelope: Envelope, known: Knowledge) -> Decision:
@@ -39,77 +44,360 @@ def submitted(envelope: Envelope, known: Knowledge) -> Decision:
     )
 
 
+@dataclass(frozen=True)
+class _Order:
+    """One snapshot under judgement, and what follows from where it stands."""
+
+    case: Case
+    order: Order
+    before: Known | None
+    book: Book
+    know: Known
+    target: str
+
+    def knows(self, book: Book, state: str | None = None, **changes: Any) -> Known:
+        """The order as it is known from now on."""
+        state = self.know.state if state is None else state
+        return replace(self.know, facts=book.dump(), state=state, **changes)
+
+    def wish(self, verb: str, key: str = "") -> Wish:
+        """Ask the executing system."""
+        customer = self.order.customer.id if self.order.customer else None
+        refs = (self.order.id, customer)
+        return self.case.wish(self.target, f"order.{verb}", self.order, key=key, refs=refs)
+
+    @property
+    def kept(self) -> bytes:
+        """The order's body, where it may be needed to hold it there."""
+        able = self.case.rules.can(self.target, "order.hold")
+        return self.order.dump() if able else b""
+
+    @property
+    def news(self) -> str:
+        """Tells one wish that follows from this snapshot from those of others."""
+        return f"{self.case.moment}:{self.know.digest}"
+
+
 def judge(case: Case, order: Order) -> Decision:
     """An order as its channel states it now."""
-    envelope, rules, before = case.envelope, case.rules, case.before
-    region = shipping.region_of(order, rules)
-    target = case.domain.part(channel=envelope.connection, region=region).execute
+    envelope, before = case.envelope, case.before
+    earlier = Book.load(before.facts) if before is not None else Book()
+    # what an earlier snapshot brought up is judged anew; what others brought up stays
+    book = earlier.without_holds_of(envelope.subject).with_order(order, shipping.OURS)
+    region = shipping.region_of(order, case.rules)
+    domain = case.domain.part(channel=envelope.connection, region=region)
     know = case.learnt(
         order_digest(order), state=before.state if before else "", label=order.number
     )
-    foreign = [line.line_id for line in order.lines if line.fulfilled_by not in shipping.OURS]
-    if foreign:
-        know = replace(know, facts=json.dumps({"foreign": foreign}))
-    if target is None:
+    know = replace(know, facts=book.dump())
+    if domain.execute is None:
         return recorded("recorded; no system executes orders", know)
-
-    def wish(verb: str, key: str = "") -> Wish:
-        customer = order.customer.id if order.customer else None
-        return case.wish(target, f"order.{verb}", order, key=key, refs=(order.id, customer))
-
-    if before is None:
-        if order.cancelled_at is not None:
-            return recorded(f"cancelled before it reached {target}", again(know, NOT_TAKEN))
-        if order.test and rules.production:
-            return recorded("a test order, and this is production", again(know, NOT_TAKEN))
-        houses = shipping.instructions(case, order, target)
-        also = f", and to be shipped by {', '.join(w.target for w in houses)}" if houses else ""
-        return Decision(
-            applied=True,
-            reason=f"to be created at {target}{also}",
-            know=again(know, REQUESTED),
-            wishes=(wish("create"), *houses),
-        )
+    one = _Order(replace(case, domain=domain), order, before, book, know, domain.execute)
+    if before is None or before.state == HELD:
+        return _not_given_yet(one, earlier)
     if before.state == NOT_TAKEN:
         return recorded("an order that is not taken", know)
+    found = [c for c in in_order(order, earlier, envelope.connection) if c.code not in book.passed]
+    if found:
+        return contradicted(case, before, earlier, found)
+    healed = tuple(hold.about for hold in book.holds.values())
     if order.cancelled_at is not None:
-        if before.state == CANCELLED:
-            return recorded("cancelled already", know)
-        houses = shipping.instructions(case, order, target, verb="cancel")
-        if not rules.can(target, "order.cancel"):
-            return Decision(
-                applied=True,
-                reason=f"cancelled after it was given to {target}",
-                know=again(know, CANCELLED),
-                wishes=houses,
-                exception=RejectedError(
-                    f"order {order.number} was cancelled at {envelope.connection} after it was "
-                    f"given to {target}, and the connector of {target} cannot cancel",
-                    reason="order_cancelled",
-                ),
-            )
+        return _cancelled(one)
+    if book.holds:
+        waits = " and ".join(hold.why for hold in book.holds.values())
+        kept = replace(know, digest=before.digest, body=order.dump())
         return Decision(
             applied=True,
-            reason=f"to be cancelled at {target}",
-            know=again(know, CANCELLED),
-            wishes=(wish("cancel"), *houses),
+            reason=f"kept until the order goes on: {waits}"[:2000],
+            know=kept,
+            look_again=healed,
         )
-    if before.digest == know.digest:
-        return recorded(UNCHANGED, know)
-    if rules.can(target, "order.update"):
-        return Decision(
-            applied=True,
-            reason=f"to be updated at {target}",
-            know=know,
-            wishes=(wish("update", f"{case.moment}:{know.digest}"),),
+    return _edited(one, before)
+
+
+def _not_given_yet(one: _Order, earlier: Book) -> Decision:
+    case, order, book = one.case, one.order, one.book
+    speaker = case.envelope.connection
+    if order.cancelled_at is not None:
+        reason = f"cancelled before it reached {one.target}"
+        known = one.knows(replace(book, holds={}), NOT_TAKEN)
+        return Decision(applied=True, reason=reason, know=known, went_on=one.know.id)
+    if order.test and case.rules.production:
+        reason = "a test order, and this is production"
+        return recorded(reason, one.knows(book, NOT_TAKEN))
+    found = [c for c in in_order(order, earlier, speaker) if c.code not in book.passed]
+    if found:
+        return _new_but_contradicted(one, found)
+    verdicts = _checked(one)
+    declined = [v for v in verdicts if v.outcome == "decline"]
+    if declined:
+        return _declined(one, verdicts, declined)
+    stopped = [v for v in verdicts if v.outcome != "pass"]
+    for verdict in stopped:
+        about = case.envelope.subject
+        book = book.with_hold(verdict.check, Hold(about, verdict.reason))
+    if book.holds:
+        return _held(one, book, verdicts, stopped)
+    return give(one, book, verdicts)
+
+
+def give(one: _Order, book: Book, verdicts: tuple[Verdict, ...] = ()) -> Decision:
+    """All is well: it becomes work."""
+    given = shipping.instruct(one.case, one.order, book, one.target)
+    houses = ", ".join(wish.target for wish in given.wishes)
+    also = f", and to be shipped by {houses}" if houses else ""
+    return Decision(
+        applied=True,
+        reason=f"to be created at {one.target}{also}",
+        know=one.knows(given.book, REQUESTED, body=one.kept),
+        wishes=(one.wish("create"), *given.wishes),
+        verdicts=verdicts,
+        went_on=one.know.id if one.before is not None else "",
+    )
+
+
+def _checked(one: _Order) -> tuple[Verdict, ...]:
+    case = one.case
+    return checks.run(
+        case.domain.checks,
+        one.order,
+        checks.Evidence(
+            twins=case.twins,
+            passed=one.book.passed,
+            reviewers=case.domain.reviewers,
+            channel=case.envelope.connection,
+            plugins=case.rules.checks,
+        ),
+    )
+
+
+def _held(
+    one: _Order, book: Book, verdicts: tuple[Verdict, ...], stopped: Sequence[Verdict]
+) -> Decision:
+    """It waits; a person is asked where the wait does not end by itself."""
+    waits = "; ".join(hold.why for hold in book.holds.values())
+    asked = [verdict for verdict in stopped if verdict.outcome == "review"]
+    error = None
+    if asked:
+        error = RejectedError(
+            f"order {one.order.number} of {one.case.envelope.connection} is held: "
+            + "; ".join(f"{verdict.check}: {verdict.reason}" for verdict in asked),
+            reason=asked[0].code or asked[0].check,
         )
     return Decision(
         applied=True,
-        reason=f"edited after it was given to {target}",
+        reason=f"held: {waits}",
+        know=one.knows(book, HELD, body=one.order.dump()),
+        exception=error,
+        verdicts=verdicts,
+        held=error is not None,
+    )
+
+
+def _declined(one: _Order, verdicts: tuple[Verdict, ...], declined: Sequence[Verdict]) -> Decision:
+    """It must not be carried out: the channel is asked to cancel it, or a person is."""
+    channel = one.case.envelope.connection
+    why = "; ".join(f"{verdict.check}: {verdict.reason}" for verdict in declined)
+    know = one.knows(replace(one.book, holds={}), NOT_TAKEN)
+    if one.case.rules.can(channel, "order.cancel"):
+        wish = one.case.wish(channel, "order.cancel", one.order, refs=(one.order.id,))
+        return Decision(
+            applied=True,
+            reason=f"declined, to be cancelled at {channel}: {why}",
+            know=know,
+            wishes=(wish,),
+            verdicts=verdicts,
+            went_on=one.know.id,
+        )
+    return Decision(
+        applied=True,
+        reason=f"declined: {why}",
         know=know,
+        verdicts=verdicts,
         exception=RejectedError(
-            f"order {order.number} was edited at {envelope.connection} after it was given to "
-            f"{target}, and the connector of {target} cannot take edits",
+            f"order {one.order.number} is declined ({why}); cancel it at {channel}, whose "
+            "connector cannot cancel",
+            reason="declined",
+        ),
+    )
+
+
+def _new_but_contradicted(one: _Order, found: Sequence[Contradiction]) -> Decision:
+    book = one.book
+    for contradiction in found:
+        hold = Hold(one.case.envelope.subject, contradiction.why)
+        book = book.with_hold(contradiction.code, hold)
+    return Decision(
+        applied=False,
+        reason="held: " + "; ".join(c.why for c in found),
+        know=one.knows(book, HELD, body=one.order.dump()),
+        exception=refusal(one.order.number, found),
+        verdicts=as_verdicts(found),
+        held=True,
+    )
+
+
+def contradicted(case: Case, order: Known, book: Book, found: Sequence[Contradiction]) -> Decision:
+    """News that cannot be true beside what is known: the order waits, nothing of it is applied."""
+    for contradiction in found:
+        hold = Hold(case.envelope.subject, contradiction.why)
+        book = book.with_hold(contradiction.code, hold)
+    wishes: tuple[Wish, ...] = ()
+    execute = case.domain.execute or _execute(case, order)
+    given = order.state in {REQUESTED, SUBMITTED}
+    if given and not book.held_there and case.rules.can(execute, "order.hold") and execute:
+        stopped = hold_order(case, order, execute, "hold")
+        if stopped is not None:
+            wishes, book = (stopped,), replace(book, held_there=True)
+    return Decision(
+        applied=False,
+        reason="held: " + "; ".join(c.why for c in found),
+        know=replace(order, facts=book.dump()),
+        wishes=wishes,
+        exception=refusal(order.label, found),
+        verdicts=as_verdicts(found),
+        held=True,
+    )
+
+
+def hold_order(case: Case, order: Known, execute: str, verb: str) -> Wish | None:
+    """Ask the executing system to hold the order or let it go on; needs the order's last body."""
+    if not order.body:
+        return None
+    wish = case.wish(
+        execute,
+        f"order.{verb}",
+        Order.parse(order.body),
+        key=f"{order.id}:{case.envelope.id}",
+        queue=order.id,
+        refs=(order.id,),
+    )
+    return replace(wish, entity_id=order.id)
+
+
+def resume(case: Case, order: Known) -> Decision:
+    """Nothing holds the order any more: it is released where it was held, and what was kept of
+    its channel's news in the meantime takes effect."""
+    book = Book.load(order.facts)
+    execute = _execute(case, order)
+    wishes: tuple[Wish, ...] = ()
+    if book.held_there:
+        if execute and case.rules.can(execute, "order.release"):
+            wish = hold_order(case, order, execute, "release")
+            wishes = () if wish is None else (wish,)
+        order = replace(order, facts=replace(book, held_there=False).dump())
+    domain = case.rules.domains.get("orders")
+    if not order.body or domain is None:
+        return Decision(
+            applied=True, reason="it goes on", know=order, wishes=wishes, went_on=order.id
+        )
+    envelope = replace(
+        case.envelope,
+        type=f"crossdock.order.updated.v{Order.major}",
+        subject=order.id,
+        key=order.id,
+        connection=order.connection,
+        native=order.native_id,
+        revision=order.revision,
+    )
+    told = replace(
+        case, envelope=envelope, known={**case.known, order.id: order}, domain=domain, twins=()
+    )
+    decision = judge(told, Order.parse(order.body))
+    return replace(decision, wishes=(*wishes, *decision.wishes), went_on=order.id)
+
+
+def with_order(case: Case, before: Known, after: Known, decision: Decision) -> Decision:
+    """The same decision, and its order as it is known with it; it goes on where this settles it."""
+    if not Book.load(before.facts).holds or Book.load(after.facts).holds:
+        return replace(decision, also=(after,))
+    went = resume(case, after)
+    return replace(
+        decision,
+        reason=f"{decision.reason}; its order waits no longer: {went.reason}"[:2000],
+        also=(went.know or after,),
+        wishes=(*decision.wishes, *went.wishes),
+        exception=decision.exception or went.exception,
+        verdicts=went.verdicts,
+        went_on=after.id,
+    )
+
+
+def _execute(case: Case, order: Known) -> str | None:
+    orders = case.rules.domains.get("orders")
+    return orders.part(channel=order.connection).execute if orders else None
+
+
+def refusal(label: str, found: Sequence[Contradiction]) -> RejectedError:
+    """The words for the desk."""
+    why = "; ".join(contradiction.why for contradiction in found)
+    return RejectedError(f"order {label} is held: {why}", reason=found[0].code)
+
+
+def as_verdicts(found: Sequence[Contradiction]) -> tuple[Verdict, ...]:
+    """Contradictions as the ledger keeps them beside the checks."""
+    return tuple(Verdict("contradiction", "review", one.why, one.code) for one in found)
+
+
+def _cancelled(one: _Order) -> Decision:
+    case, order, book = one.case, one.order, one.book
+    if one.know.state == CANCELLED:
+        return recorded("cancelled already", one.knows(book))
+    houses, book = shipping.call_off(case, order, book)
+    known = one.knows(replace(book, holds={}), CANCELLED)
+    able = case.rules.can(one.target, "order.cancel")
+    wishes = (one.wish("cancel"), *houses) if able else houses
+    unable = [] if able else [one.target]
+    unable += [given.house for given in book.instructions.values()]
+    if unable:
+        whom = " and ".join(dict.fromkeys(unable))
+        return Decision(
+            applied=True,
+            reason=f"cancelled after it was given to {whom}",
+            know=known,
+            wishes=wishes,
+            exception=RejectedError(
+                f"order {order.number} was cancelled at {case.envelope.connection} after it was "
+                f"given to {whom}, and the connector of {whom} cannot cancel",
+                reason="order_cancelled",
+            ),
+        )
+    return Decision(
+        applied=True,
+        reason=f"to be cancelled at {one.target}",
+        know=known,
+        wishes=wishes,
+        went_on=one.know.id if book.holds else "",
+    )
+
+
+def _edited(one: _Order, before: Known) -> Decision:
+    case, order = one.case, one.order
+    wishes: list[Wish] = []
+    missing: list[str] = []
+    if before.digest != one.know.digest:
+        if case.rules.can(one.target, "order.update"):
+            wishes.append(one.wish("update", one.news))
+        else:
+            missing.append(one.target)
+    given = shipping.instruct(case, order, one.book, one.target)
+    missing += given.unable
+    wishes += given.wishes
+    know = one.knows(given.book, body=one.kept)
+    if not missing and not wishes:
+        return recorded(UNCHANGED, know)
+    reason = f"to be updated at {', '.join(dict.fromkeys(w.target for w in wishes))}"
+    if not missing:
+        return Decision(applied=True, reason=reason, know=know, wishes=tuple(wishes))
+    whom = " and ".join(missing)
+    return Decision(
+        applied=True,
+        reason=f"edited after it was given to {whom}",
+        know=know,
+        wishes=tuple(wishes),
+        exception=RejectedError(
+            f"order {order.number} was edited at {case.envelope.connection} after it was given to "
+            f"{whom}, and the connector of {whom} cannot take edits",
             reason="order_edited",
         ),
     )

@@ -1,12 +1,15 @@
 """Who ships what: the instructions to warehouses that own the fulfilment of an order."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from crossdock.canonical import EntityRef, FulfillmentOrder, FulfillmentOrderLine, Order, OrderLine
 from crossdock.identity import command_id, entity_id
 
-from crossdock_stages.judgement.basis import Case, Wish
-from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.book import Book, Instruction
+from crossdock_stages.judgement.basis import Case, Wish, mark_of
+from crossdock_stages.rules import Rules
 
 OURS = frozenset({"merchant", "3pl", "store"})
 """Hands that we instruct; a marketplace and a supplier look after themselves."""
@@ -23,70 +26,153 @@ def place_of(line: OrderLine, region: str | None, rules: Rules) -> str | None:
     return line.location or next(iter(rules.ships_from(region)), None)
 
 
-def ours(line: OrderLine) -> bool:
-    """Whether we have to ship this line."""
-    return line.requires_shipping and line.fulfilled_by in OURS and line.open > 0
+def carried(line: OrderLine) -> bool:
+    """Whether we have to carry this line; a gift card or a service is not carried."""
+    return line.requires_shipping and line.fulfilled_by in OURS
 
 
-def instructions(
-    case: Case, order: Order, execute: str, verb: str = "create", round_: str = ""
-) -> tuple[Wish, ...]:
+@dataclass(frozen=True)
+class Instructed:
+    """What the houses are asked, the book after it, and the houses that cannot take a change."""
+
+    wishes: tuple[Wish, ...]
+    book: Book
+    unable: tuple[str, ...] = ()
+
+
+def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
     """One fulfilment order for each place whose house is not the executing system itself.
 
-    `round_` tells a later instruction about the same order from an earlier one.
+    An instruction that no longer fits is called off and given anew, for what has not left yet.
     """
     fulfillment = case.rules.domains.get("fulfillment")
     if fulfillment is None:
-        return ()
-    return tuple(_wishes(case, order, execute, verb, round_, fulfillment))
-
-
-def _wishes(
-    case: Case, order: Order, execute: str, verb: str, round_: str, fulfillment: Domain
-) -> Iterator[Wish]:
+        return Instructed((), book)
     region = region_of(order, case.rules)
-    by_place: dict[str | None, list[OrderLine]] = {}
+    wanted: dict[str, tuple[str, list[OrderLine]]] = {}
     for line in order.lines:
-        wanted = line.requires_shipping if verb == "cancel" else ours(line)
-        if wanted and line.fulfilled_by in OURS:
-            by_place.setdefault(place_of(line, region, case.rules), []).append(line)
-    order_id = case.envelope.subject
-    for place, lines in by_place.items():
-        house = fulfillment.part(
-            location=place, channel=case.envelope.connection, region=region
-        ).owner
+        if not carried(line):
+            continue
+        place = place_of(line, region, case.rules)
+        channel = case.envelope.connection
+        house = fulfillment.part(location=place, channel=channel, region=region).owner
         if house is None or house == execute:
             continue
-        if not case.rules.can(house, f"fulfillment_order.{verb}"):
+        if case.rules.can(house, "fulfillment_order.create"):
+            wanted.setdefault(place or house, (house, []))[1].append(line)
+    wishes: list[Wish] = []
+    unable: list[str] = []
+    given = dict(book.instructions)
+    for place, (house, lines) in wanted.items():
+        mark = _mark(order, lines)
+        old = given.get(place)
+        amounts = {line.line_id: max(book.open_of(line.line_id), Decimal(0)) for line in lines}
+        if old is not None and old.mark == mark:
             continue
-        location = place or house
-        own_id = entity_id("crossdock", "fulfillment_order", f"{order_id}:{location}:{round_}")
-        yield Wish(
-            target=house,
-            type=f"fulfillment_order.{verb}",
-            id=command_id(house, f"fulfillment_order.{verb}", own_id),
-            data=FulfillmentOrder(
-                id=own_id,
-                order=EntityRef(id=order_id, native_id=case.envelope.native or None),
-                number=order.number,
-                location=location,
-                lines=tuple(
-                    FulfillmentOrderLine(
-                        line_id=line.line_id,
-                        sku=line.sku,
-                        unit=line.unit,
-                        requested=line.ordered,
-                        cancelled=line.ordered if verb == "cancel" else line.cancelled,
-                    )
-                    for line in lines
-                ),
-                ship_to=order.shipping_address,
-                service=order.shipping[0].code or order.shipping[0].title
-                if order.shipping
-                else None,
-                requested_at=order.placed_at,
-            ),
-            entity_id=own_id,
-            key=order_id,
-            refs=(own_id, order_id),
-        )
+        if old is not None:
+            if not case.rules.can(old.house, "fulfillment_order.cancel"):
+                unable.append(old.house)
+                continue
+            wishes.append(_cancel(case, order, place, old))
+            del given[place]
+        if any(amounts.values()):
+            wish = _create(case, order, place, house, lines, amounts, mark)
+            wishes.append(wish)
+            given[place] = Instruction(wish.entity_id, house, mark)
+    return Instructed(tuple(wishes), replace(book, instructions=given), tuple(unable))
+
+
+def call_off(case: Case, order: Order, book: Book) -> tuple[tuple[Wish, ...], Book]:
+    """Tell every house that it need not ship; those that cannot be told are told by a person."""
+    able = {
+        place: one
+        for place, one in book.instructions.items()
+        if case.rules.can(one.house, "fulfillment_order.cancel")
+    }
+    left = {key: one for key, one in book.instructions.items() if key not in able}
+    wishes = tuple(_cancel(case, order, place, one) for place, one in able.items())
+    return wishes, replace(book, instructions=left)
+
+
+def _mark(order: Order, lines: Sequence[OrderLine]) -> str:
+    address = order.shipping_address
+    return mark_of(
+        [
+            address.model_dump(mode="json") if address else None,
+            [[line.line_id, line.sku, str(line.ordered - line.cancelled)] for line in lines],
+        ]
+    )[:32]
+
+
+def _create(
+    case: Case,
+    order: Order,
+    place: str,
+    house: str,
+    lines: Sequence[OrderLine],
+    amounts: Mapping[str, Decimal],
+    mark: str,
+) -> Wish:
+    order_id = case.envelope.subject
+    # the revision tells an edit back and forth apart from the first instruction
+    own_id = entity_id(
+        "crossdock", "fulfillment_order", f"{order_id}:{place}:{case.envelope.revision}:{mark}"
+    )
+    data = FulfillmentOrder(
+        id=own_id,
+        order=EntityRef(id=order_id, native_id=case.envelope.native or None),
+        number=order.number,
+        location=place,
+        lines=tuple(
+            FulfillmentOrderLine(
+                line_id=line.line_id,
+                sku=line.sku,
+                unit=line.unit,
+                requested=amounts[line.line_id],
+            )
+            for line in lines
+            if amounts[line.line_id] > 0
+        ),
+        ship_to=order.shipping_address,
+        service=_service(order),
+        requested_at=order.placed_at,
+    )
+    return _wish(case, house, "create", own_id, data)
+
+
+def _cancel(case: Case, order: Order, place: str, given: Instruction) -> Wish:
+    data = FulfillmentOrder(
+        id=given.id,
+        order=EntityRef(id=case.envelope.subject, native_id=case.envelope.native or None),
+        number=order.number,
+        location=place,
+        lines=tuple(
+            FulfillmentOrderLine(
+                line_id=line.line_id,
+                sku=line.sku,
+                unit=line.unit,
+                requested=line.ordered,
+                cancelled=line.ordered,
+            )
+            for line in order.lines
+        ),
+        requested_at=order.placed_at,
+    )
+    return _wish(case, given.house, "cancel", given.id, data)
+
+
+def _wish(case: Case, house: str, verb: str, own_id: str, data: FulfillmentOrder) -> Wish:
+    order_id = case.envelope.subject
+    return Wish(
+        target=house,
+        type=f"fulfillment_order.{verb}",
+        id=command_id(house, f"fulfillment_order.{verb}", own_id),
+        data=data,
+        entity_id=own_id,
+        key=order_id,
+        refs=(own_id, order_id),
+    )
+
+
+def _service(order: Order) -> str | None:
+    return (order.shipping[0].code or order.shipping[0].title) if order.shipping else None

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from crossdock_stages.ledger import orders
 from crossdock_stages.ledger.tables import (
     cross_references,
     dead_letters,
@@ -114,6 +115,11 @@ def journey(tx: Connection, reference: str) -> Journey | None:
     for row in tx.execute(sa.select(inbox).where(inbox.c.entity_id.in_(ids))):
         what = f"{row.type} from {row.connection}: {row.outcome}"
         steps.append(Step(row.at, "decide", what, row.reason, row.event_id))
+    for at, event_id, found_verdicts in orders.verdicts_of(tx, ids):
+        steps += [
+            Step(at, "check", f"{one.check}: {one.outcome}", one.reason, event_id)
+            for one in found_verdicts
+        ]
     for row in commands:
         steps += _command(row._mapping)
     steps += [

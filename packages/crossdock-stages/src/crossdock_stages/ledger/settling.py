@@ -8,15 +8,27 @@ import getpass
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from crossdock.canonical import EntityRef, Hold
 from crossdock.errors import ConfigError
+from crossdock.events import Envelope
+from crossdock.identity import entity_id, event_id
 from sqlalchemy.engine import Connection
 
+from crossdock_stages.book import Book
 from crossdock_stages.ledger import desk
 from crossdock_stages.ledger.desk import Stuck
-from crossdock_stages.ledger.tables import dead_letters, entities, exceptions, landing, outbox
+from crossdock_stages.ledger.tables import (
+    dead_letters,
+    entities,
+    exceptions,
+    inbox,
+    landing,
+    outbox,
+)
 
 Kind = Literal["exceptions", "dead"]
 
@@ -44,6 +56,9 @@ class Case:
     address: str
     body: bytes
     headers: dict[str, str]
+    entity_id: str = ""
+    held: bool = False
+    """News that was held: nothing of it is applied, and its order waits."""
 
 
 def cases(
@@ -76,10 +91,25 @@ def cases(
             sa.select(entities.c.id, entities.c.label).where(entities.c.id.in_(keys))
         )
     }
-    return [_case(row._mapping, kind, labels.get(row.entity_key, "")) for row in rows]
+    held = _held(tx, [row.message_id for row in rows]) if kind == "exceptions" else set()
+    return [
+        _case(row._mapping, kind, labels.get(row.entity_key, ""), row.message_id in held)
+        for row in rows
+    ]
 
 
-def _case(row: Any, kind: Kind, label: str) -> Case:
+def _held(tx: Connection, message_ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for start in range(0, len(message_ids), 500):
+        part = message_ids[start : start + 500]
+        query = sa.select(inbox.c.event_id).where(
+            inbox.c.event_id.in_(part), inbox.c.outcome == "held"
+        )
+        found.update(tx.execute(query).scalars())
+    return found
+
+
+def _case(row: Any, kind: Kind, label: str, held: bool) -> Case:
     is_exception = kind == "exceptions"
     return Case(
         id=row["id"],
@@ -104,6 +134,8 @@ def _case(row: Any, kind: Kind, label: str) -> Case:
         address=row["address"],
         body=bytes(row["body"]),
         headers=json.loads(row["headers"]),
+        entity_id=row["entity_id"] if is_exception else "",
+        held=held,
     )
 
 
@@ -113,7 +145,64 @@ def assign(tx: Connection, case_id: str, owner: str) -> None:
 
 
 def resolve(tx: Connection, chosen: Sequence[Case], reason: str, now: float) -> None:
-    """Close these with a reason; who did it stands with it."""
+    """Close these with a reason; who did it stands with it.
+
+    An order that waits because of held news goes on: what the news said is not applied.
+    """
+    _close(tx, chosen, reason, now)
+    for case in chosen:
+        if case.held:
+            releases = _releases(tx, case, reason, now)
+            desk.park(tx, releases, now)
+
+
+def _releases(tx: Connection, case: Case, reason: str, now: float) -> list[Stuck]:
+    """`hold.released` for every reason to wait that this news brought up."""
+    facts = tx.execute(sa.select(entities.c.facts).where(entities.c.id == case.entity_key)).scalar()
+    book = Book.load(facts or "")
+    lane = case.address.rpartition(".")[2]
+    moment = datetime.fromtimestamp(now, UTC)
+    out = []
+    for code in [code for code, hold in book.holds.items() if hold.about == case.entity_id]:
+        own = entity_id("crossdock", "hold", f"{case.entity_key}:{code}:{case.message_id}")
+        data = Hold(
+            id=own,
+            order=EntityRef(id=case.entity_key),
+            reason=code,
+            placed_at=datetime.fromtimestamp(case.since, UTC),
+            released_at=moment,
+            released_by=getpass.getuser(),
+            note=reason,
+        )
+        envelope = Envelope(
+            id=event_id(own, "hold.released", "", str(now)),
+            source="crossdock://desk",
+            type=f"crossdock.hold.released.v{Hold.major}",
+            subject=own,
+            key=case.entity_key,
+            time=moment.isoformat(),
+            connection="crossdock",
+            cause=case.message_id,
+        )
+        out.append(
+            Stuck(
+                stage="decide",
+                message_id=envelope.id,
+                connection="crossdock",
+                entity_key=own,
+                address=f"xd.events.hold.released.{lane}",
+                headers=envelope.headers(),
+                body=data.dump(),
+                code="release",
+                reason=f"let go on by {getpass.getuser()}",
+                next_at=now,
+                place=int(now * 1e6),
+            )
+        )
+    return out
+
+
+def _close(tx: Connection, chosen: Sequence[Case], reason: str, now: float) -> None:
     note = f"{getpass.getuser()}: {reason}"
     for kind, table in (("exceptions", exceptions), ("dead", dead_letters)):
         ids = [case.id for case in chosen if case.kind == kind]
@@ -131,6 +220,7 @@ def can_retry(case: Case) -> bool:
         case.stage == "decide"
         and case.kind == "exceptions"
         and case.code not in {"unavailable", "rate_limited"}
+        and not case.held
     )
 
 
@@ -165,7 +255,8 @@ def retry(tx: Connection, chosen: Sequence[Case], now: float) -> None:
             stage=case.stage,
             message_id=case.message_id,
             connection=case.connection,
-            entity_key=case.entity_key,
+            # decide's queues are those of the news' own entity
+            entity_key=case.entity_id if case.held else case.entity_key,
             address=case.address,
             headers=case.headers,
             body=case.body,
@@ -175,4 +266,4 @@ def retry(tx: Connection, chosen: Sequence[Case], now: float) -> None:
             place=seq or int(now * 1e6),
         )
         desk.park(tx, [stuck], now)
-    resolve(tx, chosen, "tried again", now)
+    _close(tx, chosen, "tried again", now)

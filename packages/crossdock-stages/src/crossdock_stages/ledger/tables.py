@@ -104,6 +104,28 @@ entities = Table(
     Index("ix_entities_label", "label"),
 )
 
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("event_id", String(64), primary_key=True),
+    Column("entity_id", String(64), nullable=False),
+    Column("verdicts", Text, nullable=False, doc="of each check, in sequence, as JSON"),
+    Column("at", Float, nullable=False),
+    Index("ix_verdicts_entity", "entity_id"),
+)
+
+twins = Table(
+    "twins",
+    metadata,
+    Column("entity_id", String(64), primary_key=True),
+    Column("connection", String(64), nullable=False),
+    Column("number", _Words(255), nullable=False),
+    Column("key", String(64), nullable=False, doc="equal for two orders that look like one"),
+    Column("placed_at", Float, nullable=False),
+    Index("ix_twins_key", "key"),
+    Index("ix_twins_number", "number"),
+)
+
 cross_references = Table(
     "cross_references",
     metadata,

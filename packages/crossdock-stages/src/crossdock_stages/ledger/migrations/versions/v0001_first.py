@@ -187,6 +187,26 @@ def upgrade() -> None:
         "ix_outbox_sequence", "outbox", ["connection", "entity_key", "state", "seq"], unique=False
     )
     op.create_table(
+        "twins",
+        sa.Column("entity_id", sa.String(length=64), nullable=False),
+        sa.Column("connection", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.String(length=255), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("placed_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("entity_id", name=op.f("pk_twins")),
+    )
+    op.create_index("ix_twins_key", "twins", ["key"], unique=False)
+    op.create_index("ix_twins_number", "twins", ["number"], unique=False)
+    op.create_table(
+        "verdicts",
+        sa.Column("event_id", sa.String(length=64), nullable=False),
+        sa.Column("entity_id", sa.String(length=64), nullable=False),
+        sa.Column("verdicts", sa.Text(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_verdicts")),
+    )
+    op.create_index("ix_verdicts_entity", "verdicts", ["entity_id"], unique=False)
+    op.create_table(
         "waiting",
         sa.Column("seq", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("stage", sa.String(length=16), nullable=False),

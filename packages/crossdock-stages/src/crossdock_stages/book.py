@@ -1,0 +1,209 @@
+"""What is known of one order beyond its last snapshot: the facts that several systems told.
+
+The channel tells what was bought and paid, houses tell what left, others tell what came back. The
+book keeps each of them by source, so that a contradiction can name both sides.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Self
+
+from crossdock.canonical import Order, OrderLine
+from crossdock.canonical.order import statuses
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One position as the channel states it; `skus` are its own (or empty), then its parts'."""
+
+    ordered: Decimal
+    cancelled: Decimal
+    skus: tuple[str, ...]
+
+    def is_part(self, sku: str | None) -> bool:
+        """Whether this is a component of a bundle: it is not counted in units of the line."""
+        return sku in self.skus[1:] and sku != self.skus[0]
+
+    def fits(self, sku: str | None) -> bool:
+        """Whether this SKU may leave for the line; what is not told fits."""
+        return not sku or not any(self.skus) or sku in self.skus
+
+
+@dataclass(frozen=True)
+class Part:
+    """So much of each line, told by one source: a shipment or a return."""
+
+    by: str
+    name: str
+    lines: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Why an order waits: `about` is the entity whose news brought it up."""
+
+    about: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """A fulfilment order that a house was given."""
+
+    id: str
+    house: str
+    mark: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Book:
+    """The facts of one order."""
+
+    currency: str = ""
+    captured: Decimal | None = None
+    """What the channel says was taken; None where it does not say."""
+    axes: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    foreign: frozenset[str] = frozenset()
+    shipped: Mapping[str, Part] = field(default_factory=dict)
+    returned: Mapping[str, Part] = field(default_factory=dict)
+    refunded: Mapping[str, tuple[str, Decimal]] = field(default_factory=dict)
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    passed: Mapping[str, str] = field(default_factory=dict)
+    """Checks that a person or a reviewer let pass, and who."""
+    instructions: Mapping[str, Instruction] = field(default_factory=dict)
+    """By place."""
+    held_there: bool = False
+    """Whether the executing system was asked to hold it."""
+
+    def shipped_of(self, line_id: str) -> Decimal:
+        """How much of a line has left, by all shipments together."""
+        return sum((part.lines.get(line_id, ZERO) for part in self.shipped.values()), ZERO)
+
+    def open_of(self, line_id: str) -> Decimal:
+        """How much of a line is still to be shipped."""
+        line = self.lines.get(line_id)
+        if line is None:
+            return ZERO
+        return line.ordered - line.cancelled - self.shipped_of(line_id)
+
+    @property
+    def anything_shipped(self) -> bool:
+        """Whether anything has left."""
+        return any(any(part.lines.values()) for part in self.shipped.values())
+
+    def refunds(self, but: str = "") -> Decimal:
+        """What was given back by single refunds, one of them left out."""
+        return sum((money for key, (_, money) in self.refunded.items() if key != but), ZERO)
+
+    def with_order(self, order: Order, ours: Iterable[str]) -> Self:
+        """The book after the channel's newest snapshot; `ours` are the hands that we instruct."""
+        hands = frozenset(ours)
+        payment = order.payment
+        return replace(
+            self,
+            currency=order.currency,
+            captured=payment.captured.amount if payment.captured else None,
+            axes=statuses(order).model_dump(),
+            lines={line.line_id: _line(line) for line in order.lines},
+            foreign=frozenset(
+                line.line_id for line in order.lines if line.fulfilled_by not in hands
+            ),
+        )
+
+    def with_part(self, kind: str, entity: str, part: Part | None) -> Self:
+        """The book after a shipment (`shipped`) or a return (`returned`); None takes it out."""
+        parts = {key: value for key, value in getattr(self, kind).items() if key != entity}
+        if part is not None:
+            parts[entity] = part
+        return replace(self, **{kind: parts})  # type: ignore[arg-type]
+
+    def with_hold(self, code: str, hold: Hold | None) -> Self:
+        """The book with, or without, this reason to wait."""
+        holds = {key: value for key, value in self.holds.items() if key != code}
+        if hold is not None:
+            holds[code] = hold
+        return replace(self, holds=holds)
+
+    def without_holds_of(self, about: str) -> Self:
+        """The book without the reasons that this entity's news brought up."""
+        kept = {code: hold for code, hold in self.holds.items() if hold.about != about}
+        return replace(self, holds=kept)
+
+    def dump(self) -> str:
+        """As JSON, without what is empty."""
+        plain: dict[str, Any] = {
+            "currency": self.currency,
+            "axes": dict(self.axes),
+            "lines": {
+                key: [str(line.ordered), str(line.cancelled), *line.skus]
+                for key, line in self.lines.items()
+            },
+        }
+        if self.captured is not None:
+            plain["captured"] = str(self.captured)
+        if self.foreign:
+            plain["foreign"] = sorted(self.foreign)
+        for name in ("shipped", "returned"):
+            parts = getattr(self, name)
+            if parts:
+                plain[name] = {
+                    key: [part.by, part.name, {k: str(v) for k, v in part.lines.items()}]
+                    for key, part in parts.items()
+                }
+        if self.refunded:
+            plain["refunded"] = {key: [by, str(v)] for key, (by, v) in self.refunded.items()}
+        if self.holds:
+            plain["holds"] = {key: [hold.about, hold.why] for key, hold in self.holds.items()}
+        if self.passed:
+            plain["passed"] = dict(self.passed)
+        if self.instructions:
+            plain["instructions"] = {
+                key: [one.id, one.house, one.mark] for key, one in self.instructions.items()
+            }
+        if self.held_there:
+            plain["held_there"] = True
+        return json.dumps(plain, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, text: str) -> Self:
+        """What `dump` wrote; an empty text is an empty book."""
+        if not text:
+            return cls()
+        plain = json.loads(text)
+        parts = {
+            name: {
+                key: Part(by, label, {k: Decimal(v) for k, v in lines.items()})
+                for key, (by, label, lines) in plain.get(name, {}).items()
+            }
+            for name in ("shipped", "returned")
+        }
+        return cls(
+            currency=plain.get("currency", ""),
+            captured=Decimal(plain["captured"]) if "captured" in plain else None,
+            axes=plain.get("axes", {}),
+            lines={
+                key: Line(Decimal(ordered), Decimal(cancelled), tuple(skus))
+                for key, (ordered, cancelled, *skus) in plain.get("lines", {}).items()
+            },
+            foreign=frozenset(plain.get("foreign", ())),
+            refunded={
+                key: (by, Decimal(money)) for key, (by, money) in plain.get("refunded", {}).items()
+            },
+            holds={key: Hold(*hold) for key, hold in plain.get("holds", {}).items()},
+            passed=plain.get("passed", {}),
+            instructions={
+                key: Instruction(*one) for key, one in plain.get("instructions", {}).items()
+            },
+            held_there=plain.get("held_there", False),
+            **parts,
+        )
+
+
+def _line(line: OrderLine) -> Line:
+    skus = (line.sku or "", *(part.sku for part in line.components))
+    return Line(line.ordered, line.cancelled, skus)

@@ -1,0 +1,216 @@
+"""Facts that cannot both be true: each names the contradiction and both of its sources."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from crossdock.canonical import Fulfillment, Money, Order, Refund, Return
+from crossdock.canonical.order import statuses
+
+from crossdock_stages import lifecycle
+from crossdock_stages.book import ZERO, Book
+from crossdock_stages.judgement.basis import CANCELLED, HELD, NOT_TAKEN
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """`code` is a stable word; `why` a sentence with the values and who said them."""
+
+    code: str
+    why: str
+
+
+def in_order(order: Order, book: Book, speaker: str) -> Iterator[Contradiction]:
+    """What a channel's snapshot says against itself, its earlier word, or the houses' word."""
+    yield from _currencies(order, book, speaker)
+    yield from _money(order, speaker)
+    cancelled = order.cancelled_at is not None
+    now = statuses(order)
+    for line in order.lines:
+        left = book.shipped_of(line.line_id)
+        kept = ZERO if cancelled and line.cancelled == 0 else line.ordered - line.cancelled
+        if left > kept:
+            delivered = book.axes.get("fulfillment") == "delivered" or line.delivered > 0
+            yield _cancelled_too_late(line.line_id, kept, left, delivered, book, speaker)
+    for line_id, sold in book.lines.items():
+        gone = all(line_id != one.line_id for one in order.lines)
+        if gone and book.shipped_of(line_id) > 0:
+            yield Contradiction(
+                "line_vanished",
+                f"line {line_id} is no longer in the order by {speaker}, but "
+                f"{_houses(book, line_id)} shipped {book.shipped_of(line_id)} of "
+                f"{sold.ordered} ordered",
+            )
+    if cancelled and book.axes.get("fulfillment") == "delivered" and not book.anything_shipped:
+        yield Contradiction(
+            "cancelled_after_delivery",
+            f"{speaker} says cancelled at {order.cancelled_at:%Y-%m-%d %H:%M}, and said before "
+            "that all of it was delivered",
+        )
+    for move in lifecycle.moves(book.axes, now):
+        if not move.allowed:
+            yield Contradiction(
+                f"{move.axis}_went_back",
+                f"{speaker} says the {move.axis} is {move.after}, and said before that it is "
+                f"{move.before}: one cannot follow the other",
+            )
+
+
+def _cancelled_too_late(
+    line_id: str, kept: Decimal, left: Decimal, delivered: bool, book: Book, speaker: str
+) -> Contradiction:
+    code = "cancelled_after_delivery" if delivered else "cancelled_after_shipping"
+    return Contradiction(
+        code,
+        f"{speaker} leaves {kept} of line {line_id} to be shipped, but "
+        f"{_houses(book, line_id)} shipped {left}",
+    )
+
+
+def _currencies(order: Order, book: Book, speaker: str) -> Iterator[Contradiction]:
+    named: list[tuple[str, Money | None]] = [
+        (f"the price of line {line.line_id}", line.unit_price) for line in order.lines
+    ]
+    named += [("the price of carriage", one.price) for one in order.shipping]
+    named += [("its total", order.totals.total), ("what was captured", order.payment.captured)]
+    named += [("what was refunded", order.payment.refunded)]
+    for what, money in named:
+        if money is not None and money.currency != order.currency:
+            yield Contradiction(
+                "two_currencies",
+                f"{speaker} says the order is in {order.currency}, and that {what} is "
+                f"{money.amount} {money.currency}",
+            )
+            return
+    if book.currency and book.currency != order.currency:
+        yield Contradiction(
+            "two_currencies",
+            f"{speaker} says the order is in {order.currency}, and said before that it is in "
+            f"{book.currency}",
+        )
+
+
+def _money(order: Order, speaker: str) -> Iterator[Contradiction]:
+    if order.payment.captured is None or order.payment.refunded is None:
+        return
+    captured, refunded = order.payment.captured.amount, order.payment.refunded.amount
+    if refunded > captured:
+        yield Contradiction(
+            "refund_above_captured",
+            f"{speaker} says {refunded} {order.currency} were refunded, and that "
+            f"{captured} {order.currency} were captured",
+        )
+
+
+def in_fulfillment(
+    data: Fulfillment, entity: str, book: Book, *, house: str, channel: str, state: str
+) -> Iterator[Contradiction]:
+    """What a house's shipment says against what the channel sold."""
+    if data.cancelled_at is not None or not book.lines:
+        return
+    name = data.number or "a shipment"
+    if state in {CANCELLED, NOT_TAKEN}:
+        yield Contradiction(
+            "shipped_after_cancellation",
+            f"{house} says {name} has left, and the order was cancelled at {channel} or not taken",
+        )
+        return
+    if state == HELD:
+        waits = "; ".join(hold.why for hold in book.holds.values())
+        yield Contradiction(
+            "shipped_while_held",
+            f"{house} says {name} has left, and the order of {channel} was given to nobody, for "
+            f"it waits: {waits}",
+        )
+        return
+    here: dict[str, Decimal] = {}
+    for line in data.lines:
+        sold = book.lines.get(line.line_id)
+        if sold is None:
+            yield Contradiction(
+                "unknown_line",
+                f"{house} shipped {line.quantity} of line {line.line_id} with {name}, and "
+                f"{channel} sold no such line; it sold: {', '.join(book.lines) or 'nothing'}",
+            )
+            continue
+        if not sold.fits(line.sku):
+            yield Contradiction(
+                "unknown_sku",
+                f"{house} shipped SKU {line.sku} for line {line.line_id} with {name}, and "
+                f"{channel} sold {' + '.join(filter(None, sold.skus))}",
+            )
+            continue
+        if sold.is_part(line.sku):
+            continue
+        here[line.line_id] = here.get(line.line_id, ZERO) + line.quantity
+    others = book.with_part("shipped", entity, None)
+    for line_id, quantity in here.items():
+        sold = book.lines[line_id]
+        total = quantity + others.shipped_of(line_id)
+        if total > sold.ordered - sold.cancelled:
+            before = others.shipped_of(line_id)
+            earlier = f" after {before} by {_houses(others, line_id)}" if before else ""
+            less = f" less {sold.cancelled} cancelled" if sold.cancelled else ""
+            yield Contradiction(
+                "shipped_more_than_ordered",
+                f"{house} shipped {quantity} of line {line_id} with {name}{earlier}, and "
+                f"{channel} says {sold.ordered} ordered{less}",
+            )
+
+
+def in_return(
+    data: Return, entity: str, book: Book, *, speaker: str, channel: str
+) -> Iterator[Contradiction]:
+    """More comes back than was bought."""
+    if data.cancelled_at is not None or data.declined_at is not None or not book.lines:
+        return
+    for line in data.lines:
+        sold = book.lines.get(line.line_id)
+        if sold is None:
+            yield Contradiction(
+                "unknown_line",
+                f"{speaker} says line {line.line_id} comes back with {data.number}, and "
+                f"{channel} sold no such line",
+            )
+            continue
+        earlier = sum(
+            (
+                part.lines.get(line.line_id, ZERO)
+                for key, part in book.returned.items()
+                if key != entity
+            ),
+            ZERO,
+        )
+        wanted = line.requested - line.declined
+        if wanted + earlier > sold.ordered - sold.cancelled:
+            yield Contradiction(
+                "returned_more_than_ordered",
+                f"{speaker} says {wanted} of line {line.line_id} come back with {data.number}"
+                f"{f' after {earlier}' if earlier else ''}, and {channel} says "
+                f"{sold.ordered - sold.cancelled} were sold",
+            )
+
+
+def in_refund(
+    data: Refund, entity: str, book: Book, *, speaker: str, channel: str
+) -> Iterator[Contradiction]:
+    """More is given back than was taken, or in other money."""
+    if book.currency and data.amount.currency != book.currency:
+        yield Contradiction(
+            "two_currencies",
+            f"{speaker} refunded {data.amount.amount} {data.amount.currency}, and {channel} says "
+            f"the order is in {book.currency}",
+        )
+        return
+    total = data.amount.amount + book.refunds(but=entity)
+    if data.state == "succeeded" and book.captured is not None and total > book.captured:
+        yield Contradiction(
+            "refund_above_captured",
+            f"{speaker} says {total} {data.amount.currency} were refunded in all, and {channel} "
+            f"says {book.captured} {book.currency} were captured",
+        )
+
+
+def _houses(book: Book, line_id: str) -> str:
+    parts = [part for part in book.shipped.values() if part.lines.get(line_id)]
+    return " and ".join(f"{part.by} ({part.name})" for part in parts) or "nobody"

@@ -1,0 +1,190 @@
+"""What decide keeps of orders beside their knowledge: verdicts of checks, twins, held news."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from crossdock.checks import Verdict
+from sqlalchemy.engine import Connection
+
+from crossdock_stages.judgement.checks import Twin
+from crossdock_stages.ledger import desk
+from crossdock_stages.ledger.desk import Stuck
+from crossdock_stages.ledger.store import upsert
+from crossdock_stages.ledger.tables import exceptions, inbox, twins, verdicts, waiting
+
+STAGE = "decide"
+HELD = "held"
+"""Outcome in the inbox of news that waits for a person; nothing of it was applied."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdicts on one order, at one event."""
+
+    event_id: str
+    entity_id: str
+    verdicts: tuple[Verdict, ...]
+
+
+def add_verdicts(tx: Connection, rows: Sequence[Judged], now: float) -> None:
+    """Keep them; of an event that is judged again the newest word stays."""
+    if rows:
+        insert = upsert(tx, verdicts)
+        tx.execute(
+            insert.on_conflict_do_update(
+                index_elements=["event_id"],
+                set_={"verdicts": insert.excluded.verdicts, "at": insert.excluded.at},
+            ),
+            [
+                {
+                    "event_id": row.event_id,
+                    "entity_id": row.entity_id,
+                    "verdicts": json.dumps([vars(one) for one in row.verdicts]),
+                    "at": now,
+                }
+                for row in rows
+            ],
+        )
+
+
+def verdicts_of(
+    tx: Connection, entity_ids: Iterable[str]
+) -> list[tuple[float, str, list[Verdict]]]:
+    """(time, event id, verdicts) of these orders, oldest first."""
+    found = tx.execute(
+        sa.select(verdicts.c.at, verdicts.c.event_id, verdicts.c.verdicts)
+        .where(verdicts.c.entity_id.in_(list(entity_ids)))
+        .order_by(verdicts.c.at)
+    )
+    return [(at, event, [Verdict(**one) for one in json.loads(text)]) for at, event, text in found]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Purchase:
+    """What makes two orders look like one."""
+
+    entity_id: str
+    connection: str
+    number: str
+    key: str
+    placed_at: datetime
+
+
+def add_purchases(tx: Connection, rows: Sequence[Purchase]) -> None:
+    """Remember them for the duplicates that may come."""
+    if rows:
+        insert = upsert(tx, twins)
+        tx.execute(
+            insert.on_conflict_do_update(
+                index_elements=["entity_id"], set_={"key": insert.excluded.key}
+            ),
+            [{**vars(row), "placed_at": row.placed_at.timestamp()} for row in rows],
+        )
+
+
+def twins_of(tx: Connection, rows: Sequence[Purchase]) -> Mapping[str, tuple[Twin, ...]]:
+    """Other orders with the number or the goods and buyer of these; by entity id."""
+    keys = [row.key for row in rows if row.key]
+    numbers = [row.number for row in rows]
+    if not rows:
+        return {}
+    found = tx.execute(
+        sa.select(twins).where(sa.or_(twins.c.key.in_(keys), twins.c.number.in_(numbers)))
+    ).all()
+    out: dict[str, tuple[Twin, ...]] = {}
+    for row in rows:
+        out[row.entity_id] = tuple(
+            Twin(
+                id=one.entity_id,
+                label=one.number,
+                connection=one.connection,
+                placed_at=datetime.fromtimestamp(one.placed_at, row.placed_at.tzinfo),
+                same_number=one.number == row.number and one.connection == row.connection,
+            )
+            for one in found
+            if one.entity_id != row.entity_id
+            and (
+                (row.key and one.key == row.key)
+                or (one.number == row.number and one.connection == row.connection)
+            )
+        )
+    return out
+
+
+def forget_held(tx: Connection, event_ids: Sequence[str]) -> None:
+    """These are judged again: they were seen, but nothing of them was applied.
+
+    Only while they wait to be: a call that comes again after it was answered changes nothing.
+    """
+    if event_ids:
+        waits = sa.select(waiting.c.message_id).where(waiting.c.stage == STAGE)
+        tx.execute(
+            inbox.delete().where(
+                inbox.c.event_id.in_(event_ids),
+                inbox.c.outcome == HELD,
+                inbox.c.event_id.in_(waits.where(waiting.c.message_id.in_(event_ids))),
+            )
+        )
+
+
+def settle_cases(tx: Connection, entity_ids: Sequence[str], now: float) -> None:
+    """The order went on: nobody needs to look at why it waited."""
+    if entity_ids:
+        tx.execute(
+            exceptions.update()
+            .where(
+                exceptions.c.stage == STAGE,
+                exceptions.c.state == "open",
+                exceptions.c.entity_id.in_(entity_ids),
+                exceptions.c.message_id.in_(
+                    sa.select(inbox.c.event_id).where(inbox.c.outcome == HELD)
+                ),
+            )
+            .values(state="resolved", resolved_at=now, resolution="crossdock: the order went on")
+        )
+
+
+def look_again(tx: Connection, entity_ids: Sequence[str]) -> None:
+    """News of these was held, and their order is known better now: judge it again, soon."""
+    if not entity_ids:
+        return
+    now = time.time()
+    rows = tx.execute(
+        sa.select(exceptions).where(
+            exceptions.c.stage == STAGE,
+            exceptions.c.state == "open",
+            exceptions.c.entity_id.in_(entity_ids),
+            exceptions.c.message_id.in_(sa.select(inbox.c.event_id).where(inbox.c.outcome == HELD)),
+        )
+    ).all()
+    park = [
+        Stuck(
+            stage=STAGE,
+            message_id=row.message_id,
+            connection=row.connection,
+            entity_key=row.entity_id,
+            address=row.address,
+            headers=json.loads(row.headers),
+            body=bytes(row.body),
+            code="retry",
+            reason="looked at again after news of its order",
+            next_at=now,
+            place=int(now * 1e6),
+        )
+        for row in rows
+    ]
+    desk.park(tx, park, now)
+    if rows:
+        tx.execute(
+            exceptions.update()
+            .where(exceptions.c.id.in_([row.id for row in rows]))
+            .values(
+                state="resolved",
+                resolved_at=now,
+                resolution="crossdock: looked at again after news of its order",
+            )
+        )
