@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import gc
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 import uvicorn
 from crossdock.bus import Bus, Embedded, Stream, embedded_server
 from crossdock.connector import Applies, Context, Polls, Webhooks, secrets_in
-from crossdock.errors import ConfigError
+from crossdock.errors import ConfigError, UnavailableError
 from crossdock.sockets import listen
 from crossdock_stages.calls import Target
 from crossdock_stages.decide import Decide
@@ -37,6 +38,8 @@ log = logging.getLogger("crossdock.runner")
 DRAIN_S = 20.0
 RESTART_DELAY_S = 1.0
 LOOK_AT_BUS_S = 0.5
+START_PATIENCE_S = 60.0
+"""How long a bus that is there, but does not answer, is asked at start-up."""
 
 
 @dataclass
@@ -195,7 +198,7 @@ async def assemble(
                 if isinstance(one, Polls):
                     poll = _poll(intake, deployment, name, one)
                     loops[f"poll {name}"] = partial(sharing.alone, f"poll {name}", poll)
-        await bus.declare(_streams(topology, only), [lane for lane, _ in stages])
+        await _declare(bus, _streams(topology, only), [lane for lane, _ in stages])
         workers = [Worker(stage, bus.lane(lane), house) for lane, stage in stages]
         sharing.spread(workers)
         yield Line(
@@ -208,6 +211,21 @@ async def assemble(
             leave=sharing.leave,
             connectors=opened,
         )
+
+
+async def _declare(bus: Bus, streams: Sequence[Stream], lanes: Sequence[Any]) -> None:
+    """A cluster that elects leaders, or that several runners ask at once, may need a while."""
+    give_up_at = time.monotonic() + START_PATIENCE_S
+    while True:
+        try:
+            await bus.declare(streams, lanes)
+        except UnavailableError as error:
+            if time.monotonic() > give_up_at:
+                raise
+            log.warning("%s; asking again", error)
+            await asyncio.sleep(1.0)
+        else:
+            return
 
 
 def _streams(topology: Topology, only: Role | None) -> tuple[Stream, ...]:
