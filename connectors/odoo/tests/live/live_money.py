@@ -1,5 +1,6 @@
 """Credit notes, payments and settlements, against a real Odoo."""
 
+import asyncio
 import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,6 +21,7 @@ from crossdock.canonical import (
     SettlementSum,
 )
 from crossdock.identity import entity_id
+from crossdock_odoo import translate
 
 TOTE = "gid://shop/LineItem/2"
 AT = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}T10:00:00Z"
@@ -219,6 +221,60 @@ async def _accounts(odoo: Any) -> dict[str, Any]:
         "other": of("expense"),
         "payout": of("asset_current"),
     }
+
+
+async def test_documents_are_told(lab: Any, connect: Any) -> None:
+    """Snapshots of a window, and a poll; a receipt that people booked is told, ours is not."""
+    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=2)
+    order = lab.order()
+    given = refund(lab, order, "14.88", ("1", 1, "14.88"), reason="return")
+    asked = Return(
+        id=entity_id(lab.prefix, "return", order.number),
+        order=EntityRef(id=order.id),
+        number="RMA",
+        requested_at=AT,
+        lines=(ReturnLine(line_id="1", requested=Decimal(1)),),
+    )
+    kinds = ("invoice", "credit_note", "payment", "return_receipt")
+    async with connect() as odoo:
+        journal = await bank(odoo)
+    async with connect(payment_journals={"*": journal}, poll_documents=kinds) as odoo:
+        raws = [raw async for raw in odoo.poll(None)]
+        cursor = raws[-1].cursor
+        receipt = await odoo.apply(lab.command(order))
+        await ship(odoo, int(receipt.native_id))
+        await invoiced(odoo, int(receipt.native_id))
+        await odoo.apply(lab.command(payment(lab, order), "payment.create"))
+        back = await odoo.apply(lab.command(asked, "return.create"))
+        await odoo.rpc.call(
+            "stock.picking",
+            "button_validate",
+            ids=[int(back.native_id)],
+            context={"skip_sms": True},
+        )
+        await odoo.apply(lab.command(given, "refund.create"))
+        await asyncio.sleep(2)
+        found = {}
+        for kind in kinds:
+            window = crossdock.Window(kind=kind, since=start)
+            with lab.step(f"snapshot of {kind}, a window"):
+                events = [event async for raw in odoo.snapshot(window) for event in translate(raw)]
+            found[kind] = [
+                event.data
+                for event in events
+                if getattr(event.data, "order", None) is None or event.data.order.id == order.id
+            ]
+        (invoice,), (note,), (came,) = (
+            found[kind] for kind in ("invoice", "credit_note", "return_receipt")
+        )
+        assert found["payment"]
+        assert (str(invoice.total.amount), str(invoice.paid.amount)) == ("69.84", "69.84")
+        assert invoice.lines[0].order_line_id == "1"
+        assert (str(note.total.amount), note.refund.id) == ("14.88", given.id)
+        assert (came.return_ref.id, str(came.lines[0].restocked)) == (asked.id, "1")
+        raws = [raw async for raw in odoo.poll(cursor)]
+        topics = [raw.topic for raw in raws]
+        assert {"account.move", "account.payment", "stock.receipt"} <= set(topics)
 
 
 async def test_settlements(lab: Any, connect: Any) -> None:
