@@ -228,6 +228,8 @@ class OdooSandbox:
         if model not in self.store.tables:
             message = f"Object {model} doesn't exist"
             raise OdooFault("odoo.exceptions.UserError", message)
+        if method == "execute":  # the oldest form: arguments by position alone
+            return await self._execute(model, name, list(rest), {})
         positional = list(rest[0]) if rest else []
         named = dict(rest[1]) if len(rest) > 1 else {}
         return await self._execute(model, name, positional, named)
@@ -240,7 +242,12 @@ class OdooSandbox:
         ids = None
         if method not in self.methods.model_methods and positional:
             ids = positional.pop(0)
-        order = {"write": ["vals"], "create": ["vals_list"], "read": ["fields"]}
+        order = {
+            "write": ["vals"],
+            "create": ["vals_list"],
+            "read": ["fields"],
+            "search_read": ["domain", "fields", "offset", "limit", "order"],
+        }
         names = order.get(method, ["domain"])
         named |= dict(zip(names, positional, strict=False))
         single = method == "create" and isinstance(named.get("vals_list"), dict)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from crossdock_odoo import sandbox_counts, sandbox_load
+from crossdock_odoo import sandbox_counts, sandbox_load, sandbox_seed
 from crossdock_odoo.sandbox_account import Account
 from crossdock_odoo.sandbox_errors import (
     OdooFault,
@@ -88,6 +88,7 @@ class Methods:
             "fields_get": self._fields_get,
             "default_get": self._default_get,
             "name_search": self._name_search,
+            "name_create": self._name_create,
         }
 
     def call(
@@ -99,6 +100,10 @@ class Methods:
         named: dict[str, Any],
     ) -> Any:
         """Run one method. Faults are those of flow 13."""
+        self.store.context = context
+        language = context.get("lang") if self.store.version >= 18 else None
+        if language and not search(self.store, "res.lang", [["code", "=", language]]):
+            raise user_error(f"Invalid language code: {language}")
         if method.startswith("_"):
             raise OdooFault(
                 "odoo.exceptions.AccessError",
@@ -246,6 +251,8 @@ class Methods:
                     "The operation cannot be completed: The short name of the warehouse must be "
                     "unique per company!"
                 )
+            place = sandbox_seed.warehouse(store, self.stock, values["code"], values["name"])
+            return int(store.row("stock.location", place)["warehouse_id"])
         if model == "ir.model.data":
             target, name = values["model"], f"{values['module']}.{values['name']}"
             if store.by(model, "complete_name", name):
@@ -315,6 +322,10 @@ class Methods:
         now = self.store.now.strftime(STAMP)
         known: dict[str, Any] = {"date_order": now, "company_id": 1}
         return {name: known[name] for name in known if name in fields and model == "sale.order"}
+
+    def _name_create(self, model: str, context: Context, name: str) -> list[Any]:
+        made = self.store.create(model, {"name": name})
+        return [made, self.store.display(model, made)]
 
     def _name_search(
         self, model: str, context: Context, name: str = "", limit: int = 100

@@ -353,6 +353,9 @@ def fields_of(version: int) -> dict[str, dict[str, str]]:
         line |= {"tax_ids": "m2m:account.tax", "product_uom_id": "m2o:uom.uom"}
     else:
         line |= {"tax_id": "m2m:account.tax", "product_uom": "m2o:uom.uom"}
+        models["stock.quant.package"] = models.pop("stock.package")
+        for name in ("package_id", "result_package_id"):
+            models["stock.move.line"][name] = "m2o:stock.quant.package"
     if version < 18:
         models["account.payment"]["ref"] = models["account.payment"].pop("memo")
         models["account.payment"].pop("invoice_ids")
@@ -363,6 +366,8 @@ def fields_of(version: int) -> dict[str, dict[str, str]]:
         for model in ("product.product", "product.template"):
             models[model].pop("is_storable")
             models[model]["detailed_type"] = "sel:consu,service,product"
+        models["delivery.carrier"].pop("tracking_url")
+        models["pos.order"].pop("refunded_order_id")
         models["pos.order"].pop("uuid")
         models["pos.payment"].pop("uuid")
         models["account.tax"].pop("price_include_override")

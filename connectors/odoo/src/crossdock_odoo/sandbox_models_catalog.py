@@ -24,6 +24,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "attribute_id": "m2o:product.attribute",
         "product_attribute_value_id": "m2o:product.attribute.value",
     },
+    "product.category": {"name": "char"},
     "product.document": {
         "name": "char",
         "type": "sel:url,binary",
@@ -41,6 +42,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "payment_method_ids": "m2m:pos.payment.method",
         "pricelist_id": "m2o:product.pricelist",
         "picking_type_id": "m2o:stock.picking.type",
+        "journal_id": "m2o:account.journal",
         "warehouse_id": "m2o:stock.warehouse",
     },
     "pos.session": {
@@ -56,6 +58,7 @@ CATALOG: dict[str, dict[str, str]] = {
         "name": "char",
         "type": "sel:cash,bank,pay_later",
         "is_cash_count": "bool",
+        "journal_id": "m2o:account.journal",
     },
     "pos.order": {
         "name": "char",
@@ -117,9 +120,40 @@ MORE: dict[str, dict[str, str]] = {
         "min_quantity": "float",
         "date_start": "datetime",
         "date_end": "datetime",
+        "percent_price": "float",
+        "product_tmpl_id": "m2o:product.template",
+        "categ_id": "m2o:product.category",
+        "currency_id": "m2o:res.currency",
     },
+    "stock.warehouse": {
+        "delivery_steps": "sel:ship_only,pick_ship,pick_pack_ship",
+        "partner_id": "m2o:res.partner",
+    },
+    "account.tax": {"country_id": "m2o:res.country"},
+    "delivery.carrier": {
+        "active": "bool",
+        "delivery_type": "sel:fixed,base_on_rule",
+        "fixed_price": "float",
+        "product_id": "m2o:product.product",
+        "company_id": "m2o:res.company",
+    },
+    "stock.quant": {
+        "in_date": "datetime",
+        "inventory_date": "date",
+        "inventory_diff_quantity": "float",
+        "inventory_quantity_auto_apply": "float",
+    },
+    "stock.move": {"is_inventory": "bool"},
     "product.template": {
         "default_code": "char",
+        "barcode": "char",
+        "weight": "float",
+        "standard_price": "float",
+        "taxes_id": "m2m:account.tax",
+        "qty_available": "float",
+        "description_sale": "text",
+        "image_1920": "char",
+        "image_128": "char",
         "type": "sel:consu,service,combo,product",
         "is_storable": "bool",
         "invoice_policy": "sel:order,delivery",
@@ -130,6 +164,13 @@ MORE: dict[str, dict[str, str]] = {
     "product.product": {
         "product_template_attribute_value_ids": "m2m:product.template.attribute.value",
         "combination_indices": "char",
+        "standard_price": "float",
+        "currency_id": "m2o:res.currency",
+        "categ_id": "m2o:product.category",
+        "description_sale": "text",
+        "virtual_available": "float",
+        "incoming_qty": "float",
+        "outgoing_qty": "float",
     },
 }
 """Fields of models that `sandbox_models` has."""

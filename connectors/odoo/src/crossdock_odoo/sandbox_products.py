@@ -3,6 +3,7 @@
 What a template and its variants share is kept in both, and written through (flows 03 and 12).
 """
 
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import product as combinations
 from typing import Any
 
@@ -11,6 +12,8 @@ from crossdock_odoo.sandbox_store import Row, Store
 
 TEMPLATE, VARIANT = "product.template", "product.product"
 LINE, VALUE = "product.template.attribute.line", "product.template.attribute.value"
+OWN = ("default_code", "barcode", "weight", "standard_price", "taxes_id")
+"""Of a variant; a template with one variant passes them on."""
 SHARED = (
     "name",
     "list_price",
@@ -47,6 +50,16 @@ class Products:
         )
         store.computed[TEMPLATE, "product_variant_count"] = lambda db, row: self._count(row["id"])
         store.computed[TEMPLATE, "default_code"] = self._code
+        store.computed[TEMPLATE, "qty_available"] = lambda db, row: sum(
+            db.value(VARIANT, variant, "qty_available") for variant in self._variants(row["id"])
+        )
+        store.computed[VARIANT, "currency_id"] = lambda db, row: 1
+        store.computed["product.pricelist.item", "currency_id"] = lambda db, row: db.row(
+            "product.pricelist", row["pricelist_id"]
+        )["currency_id"]
+        store.names[TEMPLATE] = lambda db, row: (
+            f"[{code}] {row['name']}" if (code := self._code(db, row)) else str(row["name"])
+        )
         store.computed[VARIANT, "lst_price"] = lambda db, row: row["list_price"]
         store.computed[VARIANT, "combination_indices"] = lambda db, row: ",".join(
             map(str, sorted(row["product_template_attribute_value_ids"]))
@@ -94,6 +107,7 @@ class Products:
         """Names and prices are the template's; it sleeps when all its variants do."""
         changed = [name for name in self.shared if name in fields]
         for record in ids:
+            self._rounded(VARIANT, record, fields)
             row = self.store.row(VARIANT, record)
             template = row["product_tmpl_id"]
             if changed and "id" not in fields:
@@ -104,6 +118,7 @@ class Products:
 
     def _template_written(self, ids: list[int], fields: set[str]) -> None:
         for record in ids:
+            self._rounded(TEMPLATE, record, fields)
             if "detailed_type" in fields:
                 kind = self.store.row(TEMPLATE, record)["detailed_type"]
                 self.store.update(TEMPLATE, record, type=kind)
@@ -112,8 +127,18 @@ class Products:
                 row = self.store.row(TEMPLATE, record)
                 self.store.update(TEMPLATE, record, type=row["type"] or "consu")
                 self._generate(record)
+                own = {name: row[name] for name in OWN if name in fields}
+                for variant in self._variants(record) if own else ():
+                    self.store.update(VARIANT, variant["id"], **own)
             elif changed:
                 self._spread(record, changed)
+
+    def _rounded(self, model: str, record: int, fields: set[str]) -> None:
+        """19 keeps every digit; before, the precision "Product Price" (recordings 04/02)."""
+        if "list_price" in fields and self.store.version < 19:
+            price = Decimal(repr(self.store.row(model, record)["list_price"]))
+            cents = price.quantize(Decimal("0.01"), ROUND_HALF_UP)
+            self.store.update(model, record, list_price=float(cents))
 
     def _spread(self, template: int, names: list[str], but: int = 0) -> None:
         row = self.store.row(TEMPLATE, template)

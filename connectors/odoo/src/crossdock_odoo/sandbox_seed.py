@@ -99,7 +99,10 @@ def warehouse(store: Store, stock: Stock, code: str, name: str) -> int:
     if not stock.customers:
         customers = {"name": "Customers", "complete_name": "Customers", "usage": "customer"}
         stock.customers = store.insert("stock.location", customers)["id"]
-    house = store.insert("stock.warehouse", {"code": code, "name": name, "company_id": 1})
+    house = store.insert(
+        "stock.warehouse",
+        {"code": code, "name": name, "company_id": 1, "delivery_steps": "ship_only"},
+    )
     location = store.insert(
         "stock.location",
         {

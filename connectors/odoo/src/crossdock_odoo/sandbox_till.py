@@ -22,14 +22,17 @@ class Till:
             db.row(SESSION, current)["state"] if (current := self._current(row)) else False
         )
         store.defaults[CONFIG] = self._config_defaults
+        store.names["pos.order.line"] = lambda db, row: db.display(
+            "product.product", row["product_id"]
+        )
 
     def actions(self) -> dict[tuple[str, str], Any]:
         """Public methods on records, by model and name."""
         found: dict[tuple[str, str], Any] = {
             (CONFIG, "open_ui"): self.open_ui,
-            (SESSION, "set_opening_control"): self.set_opening_control,
         }
         if self.store.version >= 18:
+            found[SESSION, "set_opening_control"] = self.set_opening_control
             found[ORDER, "sync_from_ui"] = self.sync_from_ui
             found[ORDER, "refund"] = self.refund
         return found
@@ -48,17 +51,21 @@ class Till:
         row.setdefault("currency_id", 1)
         row.setdefault("payment_method_ids", list(methods))
         row.setdefault("warehouse_id", min(self.store.tables["stock.warehouse"].rows))
+        kinds = self.store.tables["stock.picking.type"].rows.values()
+        mine = [kind["id"] for kind in kinds if kind["name"] == "PoS Orders"]
+        row.setdefault("picking_type_id", mine[0] if mine else False)
 
     def open_ui(self, ids: list[int], context: Mapping[str, Any]) -> dict[str, Any]:
         """A session that waits for its opening balance, unless there is one."""
         config = self.store.row(CONFIG, ids[0])
         if not self._current(config):
-            modern = self.store.version >= 19
             number = self.store.tables[SESSION].next_id
             self.store.insert(
                 SESSION,
                 {
-                    "name": "/" if modern else f"{config['name']}/00000",
+                    "name": {19: "/", 18: f"{config['name']}/00000"}.get(
+                        self.store.version, f"POS/{number:05d}"
+                    ),
                     "state": "opening_control",
                     "config_id": config["id"],
                     "payment_method_ids": config["payment_method_ids"],
@@ -66,8 +73,10 @@ class Till:
                 },
                 number,
             )
-        where = f"/pos/ui/{ids[0]}?" if self.store.version >= 19 else f"/pos/ui?config_id={ids[0]}&"
-        return {"type": "ir.actions.act_url", "url": f"{where}from_backend=True", "target": "self"}
+        back = "from_backend=True"
+        url = {19: f"/pos/ui/{ids[0]}?{back}", 18: f"/pos/ui?config_id={ids[0]}&{back}"}
+        where = url.get(self.store.version, f"/pos/ui?config_id={ids[0]}")
+        return {"type": "ir.actions.act_url", "url": where, "target": "self"}
 
     def set_opening_control(
         self, ids: list[int], context: Mapping[str, Any], cashbox_value: float, notes: str
@@ -166,10 +175,7 @@ class Till:
         if not lines:
             return 0
         house = store.row("stock.warehouse", config["warehouse_id"])
-        kinds = store.tables["stock.picking.type"].rows
-        chosen = config["picking_type_id"] or next(
-            (i for i, kind in kinds.items() if kind["name"] == "PoS Orders"), house["out_type_id"]
-        )
+        chosen = config["picking_type_id"] or house["out_type_id"]
         count = sum(
             row["picking_type_id"] == chosen for row in store.tables["stock.picking"].rows.values()
         )

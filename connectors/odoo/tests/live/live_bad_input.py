@@ -1,5 +1,6 @@
 """Bad input at a real Odoo: each a named exception, the rest of the batch unharmed."""
 
+import asyncio
 import secrets
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -93,6 +94,7 @@ async def test_a_product_tracked_by_lot_is_summed_and_not_counted(lab: Any, conn
             "stock.quant", "create", vals_list=values, context={"inventory_mode": True}
         )
         await rpc.call("stock.quant", "action_apply_inventory", ids=quants)
+        await asyncio.sleep(2)  # the second of these counts is closed then
         cursor = [raw.cursor async for raw in odoo.poll(None)][-1]
 
         def level(sku: str, amount: int) -> Any:
@@ -125,8 +127,6 @@ async def test_a_product_tracked_by_lot_is_summed_and_not_counted(lab: Any, conn
 
 async def _levels_after(odoo: Any, cursor: str | None, sku: str) -> list[int]:
     """The levels of one product, once the second of its last change is closed."""
-    import asyncio
-
     await asyncio.sleep(2)
     raws = [raw async for raw in odoo.poll(cursor)]
     return [
