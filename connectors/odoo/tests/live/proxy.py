@@ -11,19 +11,27 @@ WRITES = (b"/load ", b"/action_confirm ", b'"load",[', b'"action_confirm",[')
 """Calls with an effect, as JSON-2 and `/jsonrpc` name them."""
 
 
+def calls(*methods: str) -> tuple[bytes, ...]:
+    """These methods, in both spellings."""
+    return tuple(
+        text.encode() for method in methods for text in (f"/{method} HTTP", f'"{method}",[')
+    )
+
+
 @dataclass
 class Losses:
     """How many answers of writing calls are to be lost, and which share of them."""
 
     wanted: int
     share: float = 0.5
+    writes: tuple[bytes, ...] = WRITES
     lost: int = 0
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
     def due(self, request: bytes) -> bool:
         """Whether the answer to this is to be lost."""
         if (
-            not any(method in request for method in WRITES)
+            not any(method in request for method in self.writes)
             or self.lost >= self.wanted
             or self.dice.random() >= self.share
         ):
