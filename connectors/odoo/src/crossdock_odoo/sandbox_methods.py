@@ -17,6 +17,7 @@ from crossdock_odoo.sandbox_errors import (
     validation_error,
     value_error,
 )
+from crossdock_odoo.sandbox_payments import Payments
 from crossdock_odoo.sandbox_products import Products
 from crossdock_odoo.sandbox_sale import Sale
 from crossdock_odoo.sandbox_search import search
@@ -40,6 +41,7 @@ class Methods:
         self.stock = Stock(store)
         self.sale = Sale(store, self.stock)
         self.account = Account(store)
+        self.payments = Payments(store, self.account)
         self.stock.returns.delivered = self.account.status
         store.names |= {
             "res.partner": _partner_name,
@@ -78,6 +80,7 @@ class Methods:
             **self.stock.returns.actions(),
             **self.till.actions(),
             **self.account.actions(),
+            **self.payments.actions(),
         }
         self.model_methods: dict[str, Callable[..., Any]] = {
             "search": self._search,
@@ -261,7 +264,7 @@ class Methods:
             store.update(model, made, noupdate=bool(values.get("noupdate")))
             return made
         if model == "account.payment.register":
-            values = {**self.account.proposal(context), **values}
+            values = {**self.payments.proposal(context), **values}
         if model == "stock.quant" and context.get("inventory_mode"):
             return sandbox_counts.count(store, values)
         return store.create(model, values)
