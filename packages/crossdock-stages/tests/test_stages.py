@@ -19,7 +19,7 @@ from crossdock.errors import (
     RejectedError,
     UnavailableError,
 )
-from crossdock.events import Command, Envelope
+from crossdock.events import Command, Envelope, Raw
 from crossdock.identity import entity_id
 from crossdock_stages.decide import Decide
 from crossdock_stages.deliver import Deliver, Target
@@ -187,6 +187,22 @@ class TestTranslate:
         (letter,) = await rows(house, dead_letters)
         assert "no connection 'web'" in letter.reason
         assert "amazon" in letter.reason
+
+    async def test_what_a_connector_hands_to_a_person_stands_on_the_desk(
+        self, house: House, shop: Connector
+    ) -> None:
+        """A privacy request: nothing follows from it by itself, and it is no dead letter."""
+
+        def refuse(raw: Raw) -> Any:
+            raise RejectedError("customer 7 asks", reason="privacy_data_request")
+
+        stage = Translate(house, TOPOLOGY, {"web": replace(shop, translate=refuse)})
+        assert list(await stage.process(await self.land(house, []))) == []
+        (case,) = await rows(house, exceptions)
+        assert (case.code, case.message) == ("privacy_data_request", "customer 7 asks")
+        assert "then resolve" in case.suggestion
+        assert await rows(house, dead_letters) == []
+        assert await house.ledger.read(audit) == []
 
     async def test_a_large_event_stays_behind_its_claim(
         self, stage: Translate, house: House

@@ -52,8 +52,10 @@ def _landings(tx: Connection) -> Iterator[Gap]:
             (inbox.c.event_id, dead_letters.c.message_id, exceptions.c.message_id),
             [event for told in events.values() for event in told],
         )
-        dead = _present(
-            tx, (dead_letters.c.message_id,), [row.id for row in rows if row.state == "dead"]
+        dead = _present(  # or on the desk: a connector may say that a person must read it
+            tx,
+            (dead_letters.c.message_id, exceptions.c.message_id),
+            [row.id for row in rows if row.state == "dead"],
         )
         for row in rows:
             if row.state == "landed":
