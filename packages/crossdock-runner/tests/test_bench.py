@@ -9,18 +9,19 @@ from xml.etree import ElementTree
 
 import pytest
 from crossdock.errors import ConfigError
-from crossdock_runner.bench import command
+from crossdock_runner.bench import command, markdown
 from crossdock_runner.bench.chart import draw
 from crossdock_runner.bench.command import benches, run_bench
 from crossdock_runner.bench.measure import Absent, Goal, Row, Sample
 
 
 def test_one_cheap_row_as_json(tmp_path: Path) -> None:
-    chart = tmp_path / "chart.svg"
+    chart, page = tmp_path / "chart.svg", tmp_path / "page.md"
+    page.write_text(f"before\n{markdown.BEGIN}\nold\n{markdown.END}\nafter\n")
     done = subprocess.run(
         [
             *(sys.executable, "-m", "crossdock_runner.cli", "bench", "--json", "--quick"),
-            *("--only", "start", "--chart", str(chart)),
+            *("--only", "start", "--chart", str(chart), "--page", str(page)),
         ],
         capture_output=True,
         text=True,
@@ -40,13 +41,29 @@ def test_one_cheap_row_as_json(tmp_path: Path) -> None:
     assert ratio["lowest"] <= ratio["value"] <= ratio["highest"]
     assert ratio["reached"] == (ratio["value"] <= ratio["bound"])
     ElementTree.fromstring(chart.read_text())
+    text = page.read_text()
+    assert text.startswith(f"before\n{markdown.BEGIN}\n")
+    assert text.endswith(f"{markdown.END}\nafter\n")
+    assert "old" not in text
+    shown = row["cases"]["ours"]["figures"]["per_s"]["median"]
+    assert f"| start | crossdock --help | {markdown._number(shown)} starts/s |" in text
+    assert f": {ratio['value']:g} ({ratio['lowest']:g} to {ratio['highest']:g})" in text
+
+
+def test_a_page_without_marks_is_left_as_it_is(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    for text in ("no marks", markdown.BEGIN, markdown.END):
+        page.write_text(text)
+        with pytest.raises(ConfigError, match="to write between"):
+            markdown.write_into(page, {})
+        assert page.read_text() == text
+    with pytest.raises(ConfigError, match="cannot be read"):
+        markdown.write_into(tmp_path / "none.md", {})
 
 
 def test_every_row_of_the_bench_is_whole() -> None:
     rows = {name: bench.row for name, bench in benches().items()}
-    assert {"publish", "pull", "parse", "translate", "ledger", "gateway", "stage", "line"} <= set(
-        rows
-    )
+    assert {"publish", "pull", "stage", "gateway", "line", "burst", "neighbours"} <= set(rows)
     for row in rows.values():
         assert "ours" in row.cases
         assert {goal.case for goal in row.goals} <= set(row.cases)

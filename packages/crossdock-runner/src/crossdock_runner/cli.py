@@ -230,13 +230,19 @@ def bench(
     chart: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also draw the ratios as SVG.")
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write the tables between this page's marks."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure every stage beside a yardstick in the same run: rates, ratios, memory."""
     from crossdock_runner.bench.command import run_bench
 
     raise typer.Exit(
-        run_bench(only=only or [], rounds=rounds, quick=quick, chart=chart, as_json=as_json)
+        run_bench(
+            only=only or [], rounds=rounds, quick=quick, chart=chart, page=page, as_json=as_json
+        )
     )
 
 

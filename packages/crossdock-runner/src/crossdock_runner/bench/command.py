@@ -23,7 +23,18 @@ from crossdock_runner.bench.measure import (
 )
 from crossdock_runner.output import complain, print_json, say
 
-MODULES = ("bus", "canonical", "ledger", "gateway", "stream", "line", "start")
+MODULES = (
+    "bus",
+    "canonical",
+    "ledger",
+    "gateway",
+    "stream",
+    "line",
+    "burst",
+    "neighbours",
+    "steps",
+    "start",
+)
 
 
 def benches() -> dict[str, Bench]:
@@ -36,7 +47,13 @@ def benches() -> dict[str, Bench]:
 
 
 def run_bench(
-    *, only: Sequence[str], rounds: int | None, quick: bool, as_json: bool, chart: Path | None
+    *,
+    only: Sequence[str],
+    rounds: int | None,
+    quick: bool,
+    as_json: bool,
+    chart: Path | None,
+    page: Path | None = None,
 ) -> int:
     """Exit code 0 when everything asked for was measured, whether or not it reached its goal."""
     known = benches()
@@ -51,6 +68,7 @@ def run_bench(
         "machine": machine(),
         "rows": [],
     }
+    started = time.perf_counter()
     noises = [noise()]
     failed = False
     for bench in chosen:
@@ -65,6 +83,7 @@ def run_bench(
         if not as_json:
             tell(row)
     document["machine"]["drift"] = round(spread(noises), 3)
+    document["took_s"] = round(time.perf_counter() - started, 1)
     if as_json:
         print_json(document)
     if chart is not None:
@@ -72,6 +91,11 @@ def run_bench(
 
         chart.write_text(draw(document))
         complain(f"the chart is in {chart}")
+    if page is not None:
+        from crossdock_runner.bench.markdown import write_into
+
+        write_into(page, document)
+        complain(f"the tables are in {page}")
     return 1 if failed else 0
 
 

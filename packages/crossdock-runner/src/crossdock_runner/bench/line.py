@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from crossdock_runner.bench.load import Load, drive
-from crossdock_runner.bench.measure import Goal, Measure, Row, Sample, cpu_s, rss_mb
+from crossdock_runner.bench.measure import Goal, Measure, Row, Sample, cpu_s, percentile, rss_mb
 
 CONNECTIONS = 32
 TEMPLATES = 40
 STALLED_S = 30.0
+MARK = "#B"
+"""The bench's orders are numbered with it."""
 
 LINE = Row(
     name="line",
@@ -71,7 +73,7 @@ async def _run(folder: Path, seconds: float) -> Sample:
     site = Site(folder)
     try:
         site.start_sandboxes()
-        orders = await _templates(site)
+        orders = await bench_orders(site)
         site.start_runner()
         await site.ready()
         return await _measure(site, orders, seconds)
@@ -79,7 +81,7 @@ async def _run(folder: Path, seconds: float) -> Sample:
         site.stop()
 
 
-async def _templates(site: Any) -> list[tuple[bytes, str]]:
+async def bench_orders(site: Any) -> list[tuple[bytes, str]]:
     """Bodies of orders/create that the sandbox shop sells, with the id each goes by."""
     from crossdock.http import Http
     from crossdock.sockets import listen
@@ -113,24 +115,21 @@ async def _templates(site: Any) -> list[tuple[bytes, str]]:
     return [(body, str(json.loads(body)["id"])) for body in bodies]
 
 
-def _requests(
-    templates: list[tuple[bytes, str]], secret: str, shop: str
-) -> "tuple[Callable[[int], bytes], Callable[[int], str]]":
-    """Requests that are all new orders, and the number each order goes by."""
+def signed_requests(site: Any, orders: list[tuple[bytes, str]]) -> "Callable[[int], bytes]":
+    """Webhooks that are all new orders, signed as the site's shop signs them."""
+    import yaml
+
+    web = yaml.safe_load(site.file.read_text())["connections"]["web"]
+    shop, key = str(web["shop"]), str(web["webhook_secret"]).encode()
     cut = []
-    for body, native_id in templates:
+    for body, native_id in orders:
         name = json.dumps(json.loads(body)["name"]).encode()
         mark, label = native_id.encode(), b'"name":' + name
-        cut.append((body.replace(label, b'"name":"@N@"', 1).split(mark), json.loads(name)))
-    key = secret.encode()
-
-    def number(at: int) -> str:
-        return f"#B{at}"
+        cut.append(body.replace(label, b'"name":"@N@"', 1).split(mark))
 
     def request(at: int) -> bytes:
-        pieces, _ = cut[at % len(cut)]
-        body = (b"%d" % (7_000_000_000_000 + at)).join(pieces)
-        body = body.replace(b"@N@", number(at).encode(), 1)
+        body = (b"%d" % (7_000_000_000_000 + at)).join(cut[at % len(cut)])
+        body = body.replace(b"@N@", f"{MARK}{at}".encode(), 1)
         signature = base64.b64encode(hmac.digest(key, body, hashlib.sha256)).decode()
         head = (
             f"POST /hooks/web HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
@@ -140,50 +139,64 @@ def _requests(
         )
         return head.encode() + body
 
-    return request, number
+    return request
 
 
-async def _measure(site: Any, templates: list[tuple[bytes, str]], seconds: float) -> Sample:
-    import yaml
+async def until_quiet(site: Any) -> tuple[int, dict[str, int]]:
+    """How much was under way, and the runner's counters when nothing is, or nothing moves."""
     from crossdock.http import Http
 
-    web = yaml.safe_load(site.file.read_text())["connections"]["web"]
-    shop = str(web["shop"])
-    request, _ = _requests(templates, str(web["webhook_secret"]), shop)
-    load = Load(request)
+    async with Http(name="runner", base_url=site.gateway, timeout_s=30) as gateway:
+
+        async def look() -> dict[str, Any]:
+            status: dict[str, Any] = (await gateway.get("/status")).json()
+            return status
+
+        status, moved = await look(), time.perf_counter()
+        account = status["account"]
+        behind = account["in_flight"] + account["commands_open"]
+        while not account["quiet"] and time.perf_counter() - moved < STALLED_S:
+            await asyncio.sleep(0.25)
+            status = await look()
+            if status["account"] != account:
+                account, moved = status["account"], time.perf_counter()
+    return behind, status["counts"]
+
+
+async def accepted_by_erp(site: Any) -> list[str]:
+    """The numbers of the bench's orders in the Odoo sandbox's own table.
+
+    The orders the shop itself sold, whose bodies are sent again, may arrive there by its polls.
+    """
+    from crossdock.http import Http
+
+    async with Http(name="odoo", base_url=site.boxes["odoo"], timeout_s=120) as erp:
+        report = (await erp.get("/_sandbox/report")).json()
+    sold = [str(one["client_order_ref"]) for one in report["orders"] if one["state"] == "sale"]
+    return [number for number in sold if number.startswith(MARK)]
+
+
+async def _measure(site: Any, orders: list[tuple[bytes, str]], seconds: float) -> Sample:
+    load = Load(signed_requests(site, orders))
     runner, boxes = site.runner.pid, site._sandboxes.pid
     started, cpu_before, boxes_before = time.perf_counter(), cpu_s(runner), cpu_s(boxes)
     sending = asyncio.create_task(
         drive(load, site.gateway, connections=CONNECTIONS, seconds=seconds)
     )
     early = highest = 0.0
-    async with Http(name="runner", base_url=site.gateway, timeout_s=30) as gateway:
-
-        async def books() -> dict[str, Any]:
-            account: dict[str, Any] = (await gateway.get("/status")).json()["account"]
-            return account
-
-        while not sending.done():
-            await asyncio.sleep(min(1.0, seconds / 10))
-            now = rss_mb(runner)
-            highest = max(highest, now)
-            if not early and time.perf_counter() - started > seconds / 3:
-                early = now
-        await sending
-        accepted = load.done - load.refused
-        account, moved = await books(), time.perf_counter()
-        behind = account["in_flight"] + account["commands_open"]
-        while not account["quiet"] and time.perf_counter() - moved < STALLED_S:
-            await asyncio.sleep(0.25)
-            if (newer := await books()) != account:
-                account, moved = newer, time.perf_counter()
-        wall = time.perf_counter() - started
-        end = rss_mb(runner)
-        used, boxes_used = cpu_s(runner) - cpu_before, cpu_s(boxes) - boxes_before
-    async with Http(name="odoo", base_url=site.boxes["odoo"], timeout_s=120) as erp:
-        report = (await erp.get("/_sandbox/report")).json()
-    names = [one["client_order_ref"] for one in report["orders"] if one["state"] == "sale"]
-    wrong = abs(accepted - len(set(names))) + len(names) - len(set(names))
+    while not sending.done():
+        await asyncio.sleep(min(1.0, seconds / 10))
+        now = rss_mb(runner)
+        highest = max(highest, now)
+        if not early and time.perf_counter() - started > seconds / 3:
+            early = now
+    await sending
+    accepted = load.done - load.refused
+    behind, counts = await until_quiet(site)
+    wall = time.perf_counter() - started
+    end = rss_mb(runner)
+    used, boxes_used = cpu_s(runner) - cpu_before, cpu_s(boxes) - boxes_before
+    names = await accepted_by_erp(site)
     return Sample(
         count=len(names),
         seconds=wall,
@@ -194,22 +207,27 @@ async def _measure(site: Any, templates: list[tuple[bytes, str]], seconds: float
             "accepted": accepted,
             "refused": load.refused,
             "behind_when_sending_ended": behind,
-            "accept_p99_ms": sorted(load.latencies)[int(len(load.latencies) * 0.99)] * 1e3,
-            "wrong": wrong,
+            "accept_p99_ms": percentile(load.latencies, 0.99) * 1e3,
+            "wrong": abs(accepted - len(set(names))) + len(names) - len(set(names)),
             "rss_early_mb": early,
             "rss_end_mb": end,
             "sandboxes_rss_mb": rss_mb(boxes),
-            "bus_rss_mb": _children_rss_mb(runner),
+            "bus_rss_mb": _children(runner, rss_mb),
+            "bus_cpu_us": _children(runner, cpu_s) / max(len(names), 1) * 1e6,
             "cores": os.cpu_count() or 1,
+        }
+        | {
+            f"{stage}_messages": counts.get(f"{stage}.messages", 0) / max(len(names), 1)
+            for stage in ("translate", "decide", "deliver")
         },
     )
 
 
-def _children_rss_mb(pid: int) -> float:
-    """Memory of the runner's children: its nats-server."""
+def _children(pid: int, figure: Callable[[int], float]) -> float:
+    """Of the runner's children: its nats-server."""
     with contextlib.suppress(OSError):
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return sum(rss_mb(int(child)) for child in children)
+        return sum(figure(int(child)) for child in children)
     return 0.0
 
 

@@ -1,0 +1,89 @@
+"""The document of `--json` as the tables of a page, so that no figure is typed by hand."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from crossdock.errors import ConfigError
+
+BEGIN, END = "<!-- figures: written by crossdock bench --page -->", "<!-- end of the figures -->"
+
+
+def write_into(page: Path, document: Mapping[str, Any]) -> None:
+    """Replace what stands between the page's two marks. ConfigError where they are missing."""
+    try:
+        text = page.read_text()
+    except OSError as error:
+        raise ConfigError(f"the page {page} cannot be read: {error.strerror}") from error
+    head, found, rest = text.partition(BEGIN)
+    _, ended, tail = rest.partition(END)
+    if not found or not ended:
+        raise ConfigError(f"the page {page} has no lines {BEGIN!r} and {END!r} to write between")
+    page.write_text(f"{head}{BEGIN}\n\n{tables(document)}\n{END}{tail}")
+
+
+def tables(document: Mapping[str, Any]) -> str:
+    """Where and when, what was reached, and every case."""
+    return "\n".join([*_where(document), "", *_goals(document), "", *_cases(document), ""])
+
+
+def _where(document: Mapping[str, Any]) -> Iterator[str]:
+    machine = document["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    yield f"`{document['command']}`, begun {document['measured_at']}, {document['took_s']:.0f} s:"
+    yield (
+        f"{machine['cores']} cores ({machine['processor']}), {machine['system']}, "
+        f"Python {machine['python']}; {versions}."
+    )
+    yield (
+        f"Load average before: {machine['load_before']:g}. The speed of a fixed piece of Python "
+        f"spread by {machine['drift']:.0%} of its median from row to row."
+    )
+
+
+def _goals(document: Mapping[str, Any]) -> Iterator[str]:
+    yield "| row | goal | reached | rounds | spread |"
+    yield "|---|---|---|---|---|"
+    for row in document["rows"]:
+        if "failed" in row:
+            yield f"| {row['name']} | – | could not be measured: {_flat(row['failed'])} | | |"
+            continue
+        for goal in row["goals"]:
+            what = f"{goal['case']}: {goal['text']}, {goal['wanted']}"
+            if "absent" in goal:
+                yield f"| {row['name']} | {what} | not measured: {_flat(goal['absent'])} | | |"
+                continue
+            verdict = "yes" if goal["reached"] else "**no**"
+            yield (
+                f"| {row['name']} | {what} | {verdict}: {goal['value']:g} "
+                f"({goal['lowest']:g} to {goal['highest']:g}) | {row['rounds']} | "
+                f"{goal['spread']:.0%} |"
+            )
+
+
+def _cases(document: Mapping[str, Any]) -> Iterator[str]:
+    yield "| row | case | rate | spread | CPU µs | server CPU µs | p50 ms | p99 ms | MB |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in document["rows"]:
+        for case in row.get("cases", {}).values():
+            if "absent" in case:
+                yield f"| {row['name']} | {case['what']} | {case['absent']} | | | | | | |"
+                continue
+            figures = case["figures"]
+            rate = figures["per_s"]
+            cells = [f"{_number(rate['median'])} {row['unit']}", f"{rate['spread']:.0%}"]
+            cells += [
+                _number(figures[name]["median"]) if name in figures else "–"
+                for name in ("cpu_us", "server_cpu_us", "p50_ms", "p99_ms", "rss_mb")
+            ]
+            yield f"| {row['name']} | {case['what']} | {' | '.join(cells)} |"
+
+
+def _number(value: float) -> str:
+    if not value:
+        return "–"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split()).replace("|", "/")[:200]
