@@ -2,63 +2,22 @@
 
 import asyncio
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from crossdock.errors import CrossdockError
+from crossdock.bus import embedded_server
 from crossdock.http import Http
-from crossdock.sockets import listen
 from crossdock_runner.demo import Driver, Site, finish
-
-
-class Second:
-    """Another runner of the same deployment, with a gateway port of its own."""
-
-    def __init__(self, site: Site) -> None:
-        with listen() as free:
-            port = free.getsockname()[1]
-        deployment = yaml.safe_load(site.file.read_text())
-        deployment["gateway"]["port"] = port
-        self.file = site.folder / "second.yaml"
-        self.file.write_text(yaml.safe_dump(deployment))
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = (site.folder / "second.log").open("ab")
-        self.process = self.start()
-
-    def start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "crossdock_runner.cli", "run", str(self.file), "-v"]
-        return subprocess.Popen(command, stdout=self.log, stderr=self.log)
-
-    async def ready(self) -> None:
-        async with Http(name="second", base_url=self.url, timeout_s=2) as http:
-            for _ in range(600):
-                try:
-                    await http.get("/health/ready")
-                except CrossdockError:
-                    assert self.process.poll() is None, "the second runner ended"
-                    await asyncio.sleep(0.05)
-                else:
-                    return
-        pytest.fail("the second runner did not become ready")
-
-    async def counts(self) -> dict[str, int]:
-        async with Http(name="second", base_url=self.url, timeout_s=5) as http:
-            return dict((await http.get("/status")).json()["counts"])
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-        self.log.close()
 
 
 @pytest.mark.timeout(300)
 async def test_runners_and_bus_servers_die_and_nothing_is_lost(
-    tmp_path: Path, nats_cluster: Callable[[int], Any], postgres_server: str
+    tmp_path: Path,
+    nats_cluster: Callable[[int], Any],
+    postgres_server: str,
+    runners: Callable[[Site, str], Any],
 ) -> None:
     cluster = nats_cluster(3)
 
@@ -68,12 +27,11 @@ async def test_runners_and_bus_servers_die_and_nothing_is_lost(
 
     await empty(postgres_server)
     site = Site(tmp_path, adjust=scaled)
-    second = None
     try:
         site.start_sandboxes()
         site.start_runner()
         await site.ready()
-        second = Second(site)
+        second = runners(site, "second")
         await second.ready()
         driver = Driver(site)
         await driver.sell(40, seed=1)
@@ -86,18 +44,78 @@ async def test_runners_and_bus_servers_die_and_nothing_is_lost(
         for _ in range(8):
             await asyncio.sleep(1)
             await driver.ship(seed=2)
-        worked = await second.counts()
+        worked = (await second.status())["counts"]
         assert worked.get("deliver.done", 0) > 0, f"the other runner took over: {worked}"
         site.start_runner()
         await site.ready()
         judgement, _ = await finish(site, 80, seed=2, stalled_s=90)
     finally:
-        if second is not None:
-            second.stop()
         site.stop()
     assert judgement.complete, judgement
     assert judgement.orders_in_erp == 80
     assert judgement.duplicates_in_erp == judgement.lost == 0
+
+
+DRAINS = 4
+"""How often a runner is stopped under load; `--timeout 3000` and a larger number for a long run."""
+
+
+@pytest.mark.timeout(300)
+async def test_runners_share_the_work_and_stop_gently_again_and_again(
+    tmp_path: Path, postgres_server: str, runners: Callable[[Site, str], Any]
+) -> None:
+    """Each has its part while both live; a stopped one leaves its part to the other."""
+    with embedded_server(tmp_path / "nats") as server:
+
+        def scaled(deployment: dict[str, Any]) -> None:
+            deployment["bus"] = {"url": server.url, "lanes": 4}
+            deployment["ledger"] = {"url": postgres_server}
+
+        await empty(postgres_server)
+        site = Site(tmp_path, adjust=scaled)
+        try:
+            site.start_sandboxes()
+            site.start_runner()
+            await site.ready()
+            second = runners(site, "second")
+            await second.ready()
+            driver = Driver(site)
+            await asyncio.sleep(3)  # each has heard of the other
+            await driver.sell(20, seed=99)
+            await finish(site, 20, seed=99)
+            parts = [(await second.status())["counts"], await counts(site.gateway)]
+            for stage in ("translate.messages", "decide.messages", "deliver.done"):
+                assert all(part.get(stage, 0) > 0 for part in parts), (stage, parts)
+            for number in range(DRAINS):
+                await driver.sell(12, seed=number)
+                await asyncio.sleep(0.4)  # in the midst of it
+                await (second.ready() if number % 2 else site.ready())
+                if number % 2:
+                    code = await second.drain()
+                    second.start()
+                else:
+                    assert site.runner is not None
+                    site.runner.terminate()
+                    code = await asyncio.to_thread(site.runner.wait, 60)
+                    site.start_runner()
+                assert code == 0
+                await driver.ship(seed=number)
+            judgement, _ = await finish(site, 20 + 12 * DRAINS, seed=5, stalled_s=90)
+            logs = [(tmp_path / name).read_text() for name in ("runner.log", "second.log")]
+        finally:
+            site.stop()
+    assert judgement.complete, judgement
+    assert judgement.orders_in_erp == 20 + 12 * DRAINS
+    assert judgement.duplicates_in_erp == judgement.lost == 0
+    assert judgement.dead_letters == 0
+    for log in logs:
+        assert "Traceback" not in log, log[-3000:]
+        assert log.count("crossdock has stopped") >= DRAINS // 2
+
+
+async def counts(url: str) -> dict[str, int]:
+    async with Http(name="runner", base_url=url, timeout_s=5) as http:
+        return dict((await http.get("/status")).json()["counts"])
 
 
 @pytest.mark.timeout(200)
