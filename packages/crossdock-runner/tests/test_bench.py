@@ -107,7 +107,7 @@ class Fixed:
 
 
 def test_ratios_are_taken_round_by_round(capsys: pytest.CaptureFixture[str]) -> None:
-    row = command.measure(Fixed(), 3, quick=True)  # type: ignore[arg-type]
+    row = command.measure(Fixed(), 3, quick=True)
     half, twice, absent = row["goals"]
     assert (half["value"], half["reached"]) == (0.5, True)
     assert (twice["value"], twice["reached"]) == (2.0, False)
