@@ -14,7 +14,7 @@ class OdooConfig(crossdock.Config):
     """The address of the server, without a path: `https://erp.example.com`."""
     database: str = Field(min_length=1)
     """The name of the database."""
-    api_key: SecretStr
+    api_key: SecretStr = Field(min_length=1)
     """An API key of the integration user (Preferences, Account Security). It is the whole user."""
     login: str = ""
     """The user's login. Needed up to Odoo 18, where a key alone does not say whose it is."""
