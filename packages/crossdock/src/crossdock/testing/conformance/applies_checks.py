@@ -14,7 +14,7 @@ from crossdock.testing.conformance import hostile
 from crossdock.testing.conformance.bench import Bench, Case, caught
 from crossdock.testing.conformance.kit import Failed, NotForThis, check
 from crossdock.testing.conformance.subject import Features
-from crossdock.testing.conformance.wire import CUT, LOST, Answer, Fault, refuse
+from crossdock.testing.conformance.wire import CUT, LOST, SILENT, Answer, Fault, Seen, refuse
 
 MOST_REQUESTS = 30
 """Requests of one command that are interrupted, one after the other."""
@@ -187,7 +187,7 @@ async def _interrupted(case: Case, fault: Fault, what: str) -> None:
         for number in range(1, min(requests, MOST_REQUESTS) + 1):
             async with case.bench() as bench:
                 command = bench.command(type_)
-                bench.wire.only(number, fault)
+                bench.wire.dies(number, fault)
                 error = await caught(lambda: bench.port.apply(command))  # noqa: B023
                 bench.wire.plan(None)
                 where = f"request {number} of {requests} {what}"
@@ -214,30 +214,40 @@ async def _again(bench: Bench, command: Command[Any], type_: str, where: str) ->
 
 @check("apply.cancelled-changes-once", "silver", wants=_wire)
 async def cancelled(case: Case) -> None:
-    """A runner that stops cancels what it is doing; the next one does it once."""
+    """A runner that stops cancels what it is doing, before the vendor saw it or just after."""
     for type_ in _types(case):
         _, wanted, requests = await _calm(case, type_)
         for number in sorted({1, (requests + 1) // 2, requests}):
-            async with case.bench() as bench:
-                command = bench.command(type_)
-                reached = asyncio.Event()
+            for unseen in (False, True):
+                async with case.bench() as bench:
+                    command = bench.command(type_)
+                    await _cancel(bench, command, number, unseen=unseen)
+                    what = "before" if unseen else "after"
+                    where = f"cancelled {what} the vendor saw request {number} of {requests}"
+                    await _again(bench, command, type_, where)
+                    _same(type_, f"{where}, then tried again", bench.effects(), wanted)
 
-                def stop(seen: Any, number: int = number, reached: Any = reached) -> None:
-                    if seen.number == number:
-                        reached.set()
 
-                bench.wire.plan(stop)
-                task = asyncio.ensure_future(bench.port.apply(command))
-                waiter = asyncio.ensure_future(reached.wait())
-                await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
-                waiter.cancel()
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                bench.wire.plan(None)
-                await asyncio.sleep(0.01)  # what was on its way arrives
-                where = f"cancelled at request {number} of {requests}"
-                await _again(bench, command, type_, where)
-                _same(type_, f"{where}, then tried again", bench.effects(), wanted)
+async def _cancel(bench: Bench, command: Command[Any], number: int, *, unseen: bool) -> None:
+    """Apply, and cancel at this request."""
+    reached = asyncio.Event()
+
+    def stop(seen: Seen) -> Fault | None:
+        if seen.number < number:
+            return None
+        reached.set()
+        return SILENT if unseen or seen.number > number else None
+
+    bench.wire.plan(stop)
+    task = asyncio.ensure_future(bench.port.apply(command))
+    waiter = asyncio.ensure_future(reached.wait())
+    await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
+    waiter.cancel()
+    if not unseen:
+        await asyncio.sleep(0.01)  # the vendor does it; perhaps the answer comes, too
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    bench.wire.plan(None)
 
 
 @check("apply.different-entities-go-together", "silver", wants=_applies)

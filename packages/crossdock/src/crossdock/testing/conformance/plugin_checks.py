@@ -94,7 +94,8 @@ def imports_lightly(case: Case) -> None:
         module = case.connector.translate.__module__.partition(".")[0]
     else:
         module = case.connector.plugin.partition(" ")[0].partition(":")[0]
-    code = f"import sys, {module}; print(*[n for n in {_HEAVY!r} if n in sys.modules])"
+    code = f"import sys; sys.path[:] = {sys.path!r}; import {module}\n"
+    code += f"print(*[name for name in {_HEAVY!r} if name in sys.modules])"
     done = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )

@@ -242,7 +242,7 @@ async def interrupted(case: Case) -> None:
         requests = min(bench.wire.count, MOST_REQUESTS)
         for number in range(1, requests + 1):
             async with bench.reopened() as port:
-                bench.wire.only(number, CUT)
+                bench.wire.dies(number, CUT)
                 stored: list[Raw] = []
                 try:
                     async for raw in port.poll(None):

@@ -91,6 +91,14 @@ class Wire:
         """The `number`-th request from now meets this."""
         self.plan(lambda seen: fault if seen.number == number else None)
 
+    def dies(self, number: int, fault: Fault) -> None:
+        """The `number`-th request meets this and all later ones too, or a dead line where the
+        fault is one of a single answer; so that no client can mend it by asking again at once."""
+        after = fault if fault.kind == "answer" else CUT
+        self.plan(
+            lambda seen: None if seen.number < number else fault if seen.number == number else after
+        )
+
     @property
     def count(self) -> int:
         """Requests since the last plan."""
