@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+import traceback
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -308,6 +309,24 @@ class TestCredentials:
             for secret in (*secrets, encoded):
                 assert secret not in text, text
 
+    @pytest.mark.parametrize("key", ["key-0123456789\n", "schlüssel-01234", "key-\udc00-0123456"])
+    async def test_one_that_cannot_be_sent_is_not_shown_either(self, key: str) -> None:
+        """An API key read from a file with its newline is the commonest mistake."""
+
+        class Settings(Config):
+            key: SecretStr
+
+        context = Context(connection="acme", secrets=secrets_in(Settings(key=SecretStr(key))))
+        async with (
+            serve(Vendor(_ok).app) as url,
+            context.http(base_url=url, headers={"X-Api-Key": key}) as http,
+        ):
+            error = await fail(http)
+        assert isinstance(error, PermanentError)
+        shown = "".join(traceback.format_exception(error))
+        assert key.strip()[:10] not in shown
+        assert "0123456" not in str(error)
+
     @pytest.mark.parametrize(
         ("text", "expected"),
         [
@@ -322,6 +341,10 @@ class TestCredentials:
     def test_what_looks_like_a_secret_is_hidden(self, text: str, expected: str) -> None:
         found = Redactor()(text)
         assert found.replace('": "', '":"') == expected.replace('": "', '":"')
+
+
+async def _ok(_: Request) -> Response:
+    return JSONResponse({})
 
 
 def _token(value: str, expires_in_s: float | None = None) -> Callable[[Http], Awaitable[Token]]:
@@ -368,6 +391,15 @@ class Identity:
     @property
     def calls(self) -> int:
         return len(self.vendor.requests) - len(self.forms)
+
+
+@pytest.mark.parametrize("body", [float("nan"), "\udc00", {"a": "\ud800"}])
+async def test_a_body_that_cannot_be_written_breaks_the_contract(body: Any) -> None:
+    async with Http(name="acme", base_url="http://127.0.0.1:9") as http:
+        with pytest.raises(ContractError, match="POST / at acme: the body cannot be written"):
+            await http.post("/", json=body)
+        with pytest.raises(PermanentError):
+            await http.get("/", params={"q": "\udc00"})
 
 
 class TestTokens:

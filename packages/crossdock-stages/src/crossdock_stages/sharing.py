@@ -28,8 +28,9 @@ CLAIM_S = 5.0
 """A runner that dies while it tries is followed by another after so long."""
 
 
-LEASE_S = 4.0
-"""Likewise for what one runner alone does, such as polling a vendor."""
+LEASE_S = 6.0
+"""So long a runner counts as alive, or as the one that polls, after it last said so: less than the
+bus's pin lasts (8 s), which decides anyway, and enough for a machine that gasps."""
 
 
 class Sharing:

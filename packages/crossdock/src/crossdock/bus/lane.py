@@ -109,15 +109,16 @@ class Lane:
         taken must be acknowledged before.
         """
         self._paused = True
-        if self._subscription is not None and not self._link.client.is_closed:
-            subscription, self._subscription = self._subscription, None
-            await subscription.unsubscribe()
-            given, self._queue = list(self._queue.values()), {}
-            await self._tell(given, b"-NAK")
-            if self._pin:  # else the next runner waits until the pin has run out
-                unpin = f"$JS.API.CONSUMER.UNPIN.{self.stream}.{self.durable}"
-                await self._link.client.publish(unpin, json.dumps({"group": GROUP}).encode())
-                self._pin = ""
+        subscription, self._subscription = self._subscription, None
+        given, self._queue = list(self._queue.values()), {}
+        pin, self._pin = self._pin, ""
+        if subscription is None or self._link.client.is_closed:
+            return  # nobody can be told; what was given comes again when its time has run out
+        await subscription.unsubscribe()
+        await self._tell(given, b"-NAK")
+        if pin:  # else the next runner waits until the pin has run out
+            unpin = f"$JS.API.CONSUMER.UNPIN.{self.stream}.{self.durable}"
+            await self._link.client.publish(unpin, json.dumps({"group": GROUP}).encode())
 
     async def _bind(self, client: Client) -> None:
         if self._paused:

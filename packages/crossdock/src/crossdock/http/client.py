@@ -16,6 +16,7 @@ import httpx
 
 from crossdock import jsontext, rates
 from crossdock.errors import (
+    ContractError,
     CrossdockError,
     PermanentError,
     RateLimitedError,
@@ -181,12 +182,16 @@ class Http:
         """
         what = self.redact(f"{method} {path} at {self.name}")
         call_headers = dict(headers or {})
-        if json is not None:
-            content = jsontext.dump(json)
-            call_headers.setdefault("content-type", "application/json")
-        elif form is not None:
-            content = urlencode(form).encode()
-            call_headers.setdefault("content-type", "application/x-www-form-urlencoded")
+        try:
+            if json is not None:
+                content = jsontext.dump(json)
+                call_headers.setdefault("content-type", "application/json")
+            elif form is not None:
+                content = urlencode(form).encode()
+                call_headers.setdefault("content-type", "application/x-www-form-urlencoded")
+        except ValueError as error:  # NaN, a lone surrogate
+            reason = self.redact(str(error))
+            raise ContractError(f"{what}: the body cannot be written: {reason}") from None
         if idempotency_key is not None:
             call_headers[self._idempotency_header] = _checked(idempotency_key)
         retry = retry or self._retry
@@ -296,7 +301,14 @@ class Http:
                 f"{what}: no connection ({self._reason(error)})", outcome="not_sent"
             ) from error
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
-            raise PermanentError(f"{what}: {self._reason(error)}") from error
+            # the cause is left out: its words may be a credential with a newline at its end
+            raise PermanentError(f"{what}: {self._reason(error)}") from None
+        except UnicodeError:
+            # its own words would show the value, which may be a credential
+            raise PermanentError(
+                f"{what}: an address or a header holds characters that cannot be sent; "
+                "look at the configured credentials and at the parameters of this call"
+            ) from None
         except TimeoutError as error:
             raise UnavailableError(
                 f"{what}: no whole answer within {timeout_s:g} s; it may or may not have been done",

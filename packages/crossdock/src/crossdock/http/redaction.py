@@ -31,10 +31,13 @@ class Redactor:
 
     def add(self, secret: str) -> None:
         """Know one more; in the forms in which it travels (URL-encoded, base64) too."""
-        if len(secret) < SHORTEST:
+        bare = secret.strip()  # one read from a file may end with a newline
+        if len(bare) < SHORTEST:
             return
-        encoded = base64.b64encode(secret.encode()).decode().rstrip("=")
-        for form in (secret, quote(secret, safe=""), quote_plus(secret), encoded):
+        known = bare.encode("utf-8", "surrogatepass")
+        encoded = base64.b64encode(known).decode().rstrip("=")
+        escaped = bare.encode("unicode_escape").decode()
+        for form in (bare, quote(known, safe=""), quote_plus(known), encoded, escaped):
             if form not in self._forms:
                 self._forms.append(form)
         self._forms.sort(key=len, reverse=True)  # a secret may hold another
