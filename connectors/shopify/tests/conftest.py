@@ -1,7 +1,7 @@
 """What the tests share: recordings, a served sandbox, a connector that speaks to it."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from crossdock.testing.sandbox import serve
 from crossdock_shopify.client import Shopify, open_shopify
 from crossdock_shopify.config import ShopifyConfig
 from crossdock_shopify.sandbox import ShopifySandbox
+from crossdock_shopify.sandbox_orders import plain_order
+from crossdock_shopify.sandbox_shop import ShopOrder
 
 RECORDINGS = Path(__file__).parent / "recordings"
 Record = Callable[[str], Raw]
@@ -47,26 +49,26 @@ class Bench:
         given.pop("connector")
         return ShopifyConfig.model_validate(given)
 
+    def place(self, goods: Mapping[str, int], places: Mapping[int, int] | None = None) -> ShopOrder:
+        """A paid order of so much of these SKUs."""
+        return plain_order(self.box.shop, goods, places)
+
     def order(self) -> str:
         """A new order of three TEE-S (line …100) and two MUG-BLUE (line …101); its id."""
-        from decimal import Decimal
-
-        from crossdock_shopify.sandbox_shop import Line, ShopOrder
-
-        number = next(self.box.shop.ids) * 1000
-        lines = [
-            Line(number + 100 + i, number + 200 + i, sku, sku, quantity, Decimal("9.90"), quantity)
-            for i, (sku, quantity) in enumerate((("TEE-S", 3), ("MUG-BLUE", 2)))
-        ]
-        name = f"#{number}"
-        self.box.shop.orders[number] = ShopOrder(number, name, "USD", "49.50", lines, {})
-        return str(number)
+        return str(self.place({"TEE-S": 3, "MUG-BLUE": 2}).id)
 
     def ship(
-        self, order: str, quantities: tuple[int, int], *tracking: str, attempt: int = 1
+        self,
+        order: str,
+        quantities: tuple[int, ...],
+        *tracking: str,
+        attempt: int = 1,
+        type_: str = "fulfillment.create",
+        native: str | None = None,
     ) -> Command[Fulfillment]:
-        """So much of the two lines of an order of `order()`."""
+        """So much of the lines of an order of `order()`."""
         data = Fulfillment(
+            id="ful_x",
             order=EntityRef(id="ord_x"),
             location="WH",
             lines=tuple(
@@ -76,13 +78,9 @@ class Bench:
             ),
             tracking=tuple(Tracking(number=number, carrier="UPS") for number in tracking),
         )
+        ids = {"ord_x": order} | ({"ful_x": native} if native else {})
         return Command(
-            id="cmd_1",
-            type="fulfillment.create",
-            data=data,
-            entity_id="ful_x",
-            native_ids={"ord_x": order},
-            attempt=attempt,
+            id="cmd_1", type=type_, data=data, entity_id="ful_x", native_ids=ids, attempt=attempt
         )
 
     def publish(self, sku: str, available: Any, **more: Any) -> Command[InventoryLevel]:
@@ -91,14 +89,20 @@ class Bench:
             id=more.pop("id", "cmd_2"), type="inventory.publish", data=data, entity_id="inv_x"
         )
 
+    async def polled(self, cursor: str | None = None) -> list[Raw]:
+        """What one poll brings."""
+        return [raw async for raw in self.shop.poll(cursor)]
+
 
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """Options by `@pytest.mark.parametrize("bench", [{…}], indirect=True)`."""
+    options = dict(getattr(request, "param", {}))
     box = ShopifySandbox()
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(box.app))
         http = await stack.enter_async_context(Http(name="test", base_url=url))
-        connection = dict(box.connection(url))
+        connection = {**box.connection(url), **options}
         connection.pop("connector")
         config = ShopifyConfig.model_validate(connection)
         shop = await stack.enter_async_context(open_shopify(config, Context(connection="web")))

@@ -13,7 +13,7 @@ from crossdock import (
     RejectedError,
     UnavailableError,
 )
-from crossdock.canonical import EntityRef, Fulfillment, FulfillmentLine, Product
+from crossdock.canonical import Customer, EntityRef, Fulfillment, FulfillmentLine
 from crossdock_shopify.client import open_shopify
 
 Bench = Any  # the fixture's class lives in conftest, which importlib mode does not import
@@ -97,7 +97,7 @@ async def test_more_than_is_left_is_refused_with_line_and_numbers(bench: Bench) 
 
 async def test_lines_on_hold_are_told(bench: Bench) -> None:
     order = bench.order()
-    bench.box.shop.orders[int(order)].held = True
+    bench.box.shop.orders[int(order)].hold()
     with pytest.raises(RejectedError, match=r"0 left to fulfil.*on hold or scheduled"):
         await bench.shop.apply(bench.ship(order, (1, 0), "T1"))
 
@@ -192,7 +192,7 @@ async def test_a_sale_after_a_lost_answer_is_not_undone(bench: Bench) -> None:
     command = bench.publish("TOTE", 8)
     with pytest.raises(UnavailableError):
         await bench.shop.apply(command)
-    bench.box.shop.stock[bench.box.shop.variants["TOTE"]["item"]] -= 3
+    bench.box.shop.sell("TOTE", 3)
     assert await bench.shop.find(command) is None
     await bench.shop.apply(command)
     assert bench.box.report()["stock"]["TOTE"] == 5
@@ -200,14 +200,14 @@ async def test_a_sale_after_a_lost_answer_is_not_undone(bench: Bench) -> None:
 
 
 async def test_a_sale_in_between_makes_us_read_again(bench: Bench) -> None:
-    shop, item = bench.box.shop, bench.box.shop.variants["TOTE"]["item"]
+    shop = bench.box.shop
     sales = iter(range(2))
     root = bench.box._root
     real = root["inventorySetQuantities"]
 
     def busy(info: Any, **arguments: Any) -> Any:
         if next(sales, None) is not None:
-            shop.stock[item] -= 1
+            shop.sell("TOTE", 1)
         return real(info, **arguments)
 
     root["inventorySetQuantities"] = busy
@@ -260,7 +260,8 @@ async def test_a_remembered_item_that_moved_is_looked_up_again(bench: Bench) -> 
     shop = bench.box.shop
     await bench.shop.apply(bench.publish("TOTE", 3))
     moved = shop.variants.pop("TOTE")
-    shop.variants["TOTE-OLD"] = moved
+    shop.variants["TOTE-OLD"] = moved | {"sku": "TOTE-OLD"}
+    shop.items[moved["item"]] = shop.variants["TOTE-OLD"]
     shop.add_variant("TOTE", "Tote", Decimal(1), 9_000_000_000_000)
     await bench.shop.apply(bench.publish("TOTE", 4, id="next"))
     assert bench.box.report()["stock"]["TOTE"] == 4
@@ -268,15 +269,16 @@ async def test_a_remembered_item_that_moved_is_looked_up_again(bench: Bench) -> 
 
 
 async def test_a_command_it_does_not_know(bench: Bench) -> None:
-    command = Command(id="c", type="product.publish", data=Product(name="x"), entity_id="p")
-    with pytest.raises(RejectedError, match=r"fulfillment\.create and inventory.publish"):
+    data = Customer(name="x")
+    command = Command(id="c", type="customer.publish", data=data, entity_id="p")
+    with pytest.raises(RejectedError, match=r"knows fulfillment\.create, .*, price\.publish"):
         await bench.shop.apply(command)
 
 
 async def test_probe_tells_shop_version_and_budget(bench: Bench) -> None:
     health = await bench.shop.probe()
     assert (health.version, health.notes) == (
-        "2026-04",
+        "2026-07",
         ("Crossdock Demo (crossdock-demo.myshopify.com)",),
     )
     assert health.rate_budget is not None
@@ -290,7 +292,7 @@ async def test_probe_tells_what_is_wrong(bench: Bench) -> None:
     config = bench.config(locations={"DC9": "99"})
     async with open_shopify(config, Context(connection="web")) as shop:
         notes = (await shop.probe()).notes
-    assert "asked for API version 2026-04, answered by 2026-01" in notes[1]
+    assert "asked for API version 2026-07, answered by 2026-01" in notes[1]
     assert notes[2] == "location DC9: the shop has no location 99"
 
 

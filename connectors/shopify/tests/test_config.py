@@ -66,5 +66,27 @@ def test_secrets_are_masked() -> None:
 
 def test_it_is_found_by_its_name_and_offers_its_ports() -> None:
     connector = plugins.load(["shopify"])["shopify"]
-    assert connector.ports == {"Webhooks", "Applies", "Probes", "Translates"}
-    assert connector.handles == {"fulfillment.create", "inventory.publish"}
+    assert connector.ports == {
+        "Webhooks",
+        "Polls",
+        "Translates",
+        "Applies",
+        "Snapshots",
+        "Probes",
+    }
+    assert len(connector.handles) == 14
+    assert {"refund.create", "return.create", "product.publish"} < connector.handles
+
+
+@pytest.mark.parametrize(
+    "written", [{"hooks_url": "http://acme.example/hooks"}, {"topics": ["orders/create"]}]
+)
+def test_no_address_and_no_topic(written: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        config(**written)
+
+
+def test_versions_are_those_we_know() -> None:
+    assert config(api_version="2025-10").api_version == "2025-10"
+    with pytest.raises(ValidationError):
+        config(api_version="2024-01")

@@ -1,11 +1,11 @@
-"""Crossdock speaks Shopify: orders come in by webhook, shipments and stock go out by GraphQL.
+"""Crossdock speaks Shopify: webhooks and a sweep bring news, GraphQL carries out what is asked.
 
-API: https://shopify.dev/docs/api/admin-graphql, versions 2026-01 to 2026-10.
+API: https://shopify.dev/docs/api/admin-graphql, versions 2025-10 to 2026-10.
 """
 
 import crossdock
 
-from crossdock_shopify.client import open_shopify
+from crossdock_shopify.client import HANDLES, open_shopify
 from crossdock_shopify.config import ShopifyConfig
 from crossdock_shopify.mapping import translate
 
@@ -19,6 +19,6 @@ def register_connectors(register: crossdock.Register) -> None:
         config=ShopifyConfig,
         open=open_shopify,
         translate=translate,
-        handles=("fulfillment.create", "inventory.publish"),
+        handles=HANDLES,
         sandbox="crossdock_shopify.sandbox:ShopifySandbox",
     )

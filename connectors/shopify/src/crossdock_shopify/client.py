@@ -1,89 +1,144 @@
-"""One Shopify shop: its webhooks, what may be told to it, and whether it is there.
+"""One Shopify shop: its webhooks, what it is asked and told, and whether it is there.
 
-Shopify's Admin API is GraphQL; the documents are in `queries`, the transport in `graphql`.
+Shopify's Admin API is GraphQL; the documents are in `queries`, `queries_read` and `queries_write`,
+the transport in `graphql`. Each group of commands has a module of its own.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from crossdock import Command, Context, Health, Raw, Receipt, RejectedError, Request
-from crossdock.canonical import Fulfillment, InventoryLevel
+from crossdock import Command, Context, Health, Raw, Receipt, RejectedError, Request, Window
 
-from crossdock_shopify import queries, webhooks
+from crossdock_shopify import probing, webhooks
+from crossdock_shopify.bulk import Backfill
+from crossdock_shopify.cataloguing import Cataloguing
 from crossdock_shopify.config import ShopifyConfig
-from crossdock_shopify.fulfilling import Fulfilling, tail
-from crossdock_shopify.graphql import Answer, GraphQL
+from crossdock_shopify.details import Details
+from crossdock_shopify.echoes import Echoes
+from crossdock_shopify.fulfilling import Fulfilling
+from crossdock_shopify.graphql import GraphQL
+from crossdock_shopify.ordering import Ordering
+from crossdock_shopify.polling import Poller
+from crossdock_shopify.refunding import Refunding
+from crossdock_shopify.returning import Returning
 from crossdock_shopify.stocking import Stocking
+from crossdock_shopify.subscriptions import Watchdog
+from crossdock_shopify.sweeping import Sweeping, Told
+from crossdock_shopify.tracking import Tracking
+
+SNAPSHOTS = {
+    "order": "orders",
+    "fulfillment_order": "fulfillment_orders",
+    "inventory": "inventory",
+    "product": "products",
+    "customer": "customers",
+}
+"""The kinds that can be asked for as a whole, and the family each is read from."""
+HANDLES = (
+    "fulfillment.create",
+    "fulfillment.update",
+    "fulfillment.cancel",
+    "inventory.publish",
+    "refund.create",
+    "return.create",
+    "return.cancel",
+    "return_receipt.create",
+    "order.cancel",
+    "order.update",
+    "order.hold",
+    "order.release",
+    "product.publish",
+    "price.publish",
+)
 
 
 @dataclass(frozen=True)
 class Shopify:
-    """The ports Webhooks, Applies and Probes."""
+    """All six ports."""
 
     config: ShopifyConfig
     graphql: GraphQL
+    details: Details
+    poller: Poller
     fulfilling: Fulfilling
+    tracking: Tracking
     stocking: Stocking
+    refunding: Refunding
+    returning: Returning
+    ordering: Ordering
+    cataloguing: Cataloguing
+    now: Callable[[], datetime]
 
     def receive(self, request: Request) -> Raw:
-        """One webhook, verified before it is parsed."""
-        return webhooks.receive(self.config, request)
+        """One webhook, verified before it is parsed; what it only names the next poll reads."""
+        raw = webhooks.receive(self.config, request)
+        raw.headers |= webhooks.beside(raw.topic, raw.body, self.details)
+        self.poller.hear(raw.topic, raw.body)
+        return raw
+
+    def poll(self, cursor: str | None) -> AsyncIterator[Raw]:
+        """What webhooks only named, the backfill, and the sweep; see `polling`."""
+        return self.poller.poll(cursor)
+
+    async def snapshot(self, window: Window) -> AsyncIterator[Raw]:
+        """What the shop holds now. Kinds: SNAPSHOTS; stock at the configured locations.
+
+        With `since` and `until`: what changed then. RejectedError: another kind.
+        """
+        family = SNAPSHOTS.get(window.kind)
+        if family is None:
+            raise RejectedError(
+                f"Shopify has snapshots of {', '.join(SNAPSHOTS)}, not of {window.kind}",
+                reason="not_handled",
+            )
+        sweeping = self.poller.sweeping
+        async for raw, _ in sweeping.changed(family, window.since, window.until, all_of_it=True):
+            if raw.topic != "Return":
+                yield raw
 
     async def apply(self, command: Command[Any]) -> Receipt:
-        """`fulfillment.create` and `inventory.publish`, each once."""
-        return await self._for(command).apply(command)
+        """Each of HANDLES, once."""
+        match command.type:
+            case "product.publish" | "price.publish":
+                return await self.cataloguing.apply(command, self.now())
+            case _:
+                return await self._for(command).apply(command)
 
     async def find(self, command: Command[Any]) -> Receipt | None:
         """What an earlier try of this command left in the shop."""
-        return await self._for(command).find(command)
+        match command.type:
+            case "product.publish" | "price.publish":
+                return await self.cataloguing.find(command, self.now())
+            case _:
+                return await self._for(command).find(command)
 
-    def _for(self, command: Command[Any]) -> "Fulfilling | Stocking":
-        if command.type == "fulfillment.create" and isinstance(command.data, Fulfillment):
-            return self.fulfilling
-        if command.type == "inventory.publish" and isinstance(command.data, InventoryLevel):
-            return self.stocking
+    def _for(
+        self, command: Command[Any]
+    ) -> "Fulfilling | Tracking | Stocking | Refunding | Returning | Ordering":
+        match command.type:
+            case "fulfillment.create":
+                return self.fulfilling
+            case "fulfillment.update" | "fulfillment.cancel":
+                return self.tracking
+            case "inventory.publish":
+                return self.stocking
+            case "refund.create":
+                return self.refunding
+            case "return.create" | "return.cancel" | "return_receipt.create":
+                return self.returning
+            case "order.cancel" | "order.update" | "order.hold" | "order.release":
+                return self.ordering
         raise RejectedError(
-            f"Shopify cannot carry out {command.type}: "
-            "this connector knows fulfillment.create and inventory.publish",
+            f"Shopify cannot carry out {command.type}: this connector knows {', '.join(HANDLES)}",
             reason="command_unknown",
         )
 
     async def probe(self) -> Health:
-        """Ask for the shop and for the configured locations; tells version and rate budget."""
-        locations = sorted(set(self.config.locations.values()))
-        answer = await self.graphql.run(queries.SHOP, {"locations": locations})
-        shop = answer.data.need_object("shop")
-        named = f"{shop.text('name') or 'unnamed shop'} ({shop.text('myshopifyDomain')})"
-        return Health(
-            version=answer.version,
-            rate_budget=answer.rate_budget,
-            notes=(named, *self._version_notes(answer), *self._location_notes(answer)),
-        )
-
-    def _version_notes(self, answer: Answer) -> list[str]:
-        asked = self.config.api_version
-        if answer.version in {"", asked}:
-            return []
-        return [
-            f"asked for API version {asked}, answered by {answer.version}: "
-            f"{asked} is no longer (or not yet) supported; change `api_version`"
-        ]
-
-    def _location_notes(self, answer: Answer) -> list[str]:
-        active = {
-            node.need_text("id"): node.flag("isActive")
-            for node in answer.data.objects_or_null("nodes")
-            if node is not None
-        }
-        notes = []
-        for code, gid in sorted(self.config.locations.items()):
-            if gid not in active:
-                notes.append(f"location {code}: the shop has no location {tail(gid)}")
-            elif not active[gid]:
-                notes.append(f"location {code}: {tail(gid)} is deactivated in Shopify")
-        return notes
+        """Shop, locations, rights, version and its end, rate budget, subscriptions."""
+        return await probing.probe(self.config, self.graphql, self.poller.watchdog, self.now())
 
 
 @asynccontextmanager
@@ -96,5 +151,30 @@ async def open_shopify(config: ShopifyConfig, context: Context) -> AsyncIterator
     async with context.http(
         base_url=config.shop, headers=headers, max_connections=config.max_connections
     ) as http:
-        graphql = GraphQL(http, f"/admin/api/{config.api_version}/graphql.json")
-        yield Shopify(config, graphql, Fulfilling(config, graphql), Stocking(config, graphql))
+        graphql = GraphQL(http, config.api_version)
+        echoes = Echoes()
+        details = Details(config, graphql, echoes)
+        sweeping = Sweeping(config, graphql, details, Told())
+        fulfilling = Fulfilling(config, graphql, echoes)
+        mark = context.namespace
+        yield Shopify(
+            config=config,
+            graphql=graphql,
+            details=details,
+            poller=Poller(
+                config,
+                details,
+                sweeping,
+                Backfill(config, graphql, details),
+                Watchdog(config, graphql),
+                now=context.now,
+            ),
+            fulfilling=fulfilling,
+            tracking=Tracking(config, graphql, details, fulfilling, echoes),
+            stocking=Stocking(config, graphql, echoes),
+            refunding=Refunding(config, graphql, mark),
+            returning=Returning(config, graphql, details, mark),
+            ordering=Ordering(config, graphql, echoes, mark),
+            cataloguing=Cataloguing(config, graphql, details, echoes),
+            now=context.now,
+        )

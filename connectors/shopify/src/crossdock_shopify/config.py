@@ -5,12 +5,16 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from crossdock import Config
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AwareDatetime, Field, SecretStr, field_validator
+
+from crossdock_shopify.versions import Version
 
 _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LOCATION = re.compile(r"(gid://shopify/Location/)?([0-9]{1,20})")
 LOCATION_GID = "gid://shopify/Location/"
+_TOPIC = re.compile(r"[A-Z][A-Z0-9_]{2,99}")
+Family = Literal["orders", "fulfillment_orders", "inventory", "products", "customers"]
 
 
 class ShopifyConfig(Config):
@@ -22,14 +26,38 @@ class ShopifyConfig(Config):
     """The app's Admin API token for this shop."""
     webhook_secret: SecretStr = Field(min_length=1)
     """The app's client secret: Shopify signs webhooks with it."""
-    api_version: Literal["2026-01", "2026-04", "2026-07", "2026-10"] = "2026-04"
-    """The Admin API version asked for; every query is tested against each of these."""
+    api_version: Version = "2026-07"
+    """The Admin API version asked for; every document is tested against each of these."""
     locations: dict[str, str] = Field(default_factory=dict)
     """Our name of a place to Shopify's location: `{WH: gid://shopify/Location/1}` or `{WH: 1}`."""
     notify_customers: bool = True
     """Whether Shopify mails the customer when we tell it of a shipment."""
     max_connections: int = Field(default=20, ge=1, le=200)
     """Connections to the shop that may be open at once."""
+    sweep: tuple[Family, ...] = (
+        "orders",
+        "fulfillment_orders",
+        "inventory",
+        "products",
+        "customers",
+    )
+    """What is read by its time of change, beside webhooks; leave out what the app may not read."""
+    sweep_every_s: float = Field(default=300.0, ge=1.0, le=86_400.0)
+    """How often; the shorter, the more of the rate limit it takes."""
+    overlap_s: float = Field(default=120.0, ge=0.0, le=86_400.0)
+    """How far each sweep reaches back behind the last: for clocks and for the search index."""
+    backfill_since: AwareDatetime | None = None
+    """Orders created since then are read once by a bulk operation; none: only from now on."""
+    watch_subscriptions: bool = True
+    """Whether to look after the webhook subscriptions."""
+    watch_every_s: float = Field(default=3600.0, ge=1.0, le=86_400.0)
+    """How often."""
+    hooks_url: str | None = None
+    """Where Shopify reaches this connection's webhooks; with it, missing ones are made again."""
+    topics: tuple[str, ...] = ()
+    """Webhook topics to subscribe to, such as ORDERS_CREATE; empty: all that are understood."""
+    cancel_refunds: bool = False
+    """Whether Shopify pays back when we cancel an order; else a refund must be asked for."""
 
     @field_validator("shop")
     @classmethod
@@ -55,6 +83,30 @@ class ShopifyConfig(Config):
         if not isinstance(value, dict):
             return value
         return {code: _gid(code, location) for code, location in value.items()}
+
+    @field_validator("hooks_url")
+    @classmethod
+    def _hooks(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value.strip())
+        local = (parts.hostname or "") in _LOOPBACK
+        if parts.scheme != "https" and not (parts.scheme == "http" and local):
+            raise ValueError(
+                "write the public https address, such as https://acme.example/hooks/web"
+            )
+        return value.strip()
+
+    @field_validator("topics")
+    @classmethod
+    def _topic_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for topic in value:
+            if not _TOPIC.fullmatch(topic):
+                raise ValueError(
+                    f"{topic!r} is no webhook topic as the Admin API spells it, "
+                    "such as ORDERS_CREATE"
+                )
+        return value
 
     @property
     def domain(self) -> str:

@@ -14,13 +14,15 @@ apart. That matters only when an answer was lost; give tracking numbers and it n
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from crossdock import Command, Receipt, RejectedError, UnavailableError
-from crossdock.canonical import Fulfillment
+from crossdock.canonical import EntityRef, Fulfillment
 
 from crossdock_shopify import queries
 from crossdock_shopify.config import ShopifyConfig
-from crossdock_shopify.graphql import GraphQL, user_errors
+from crossdock_shopify.echoes import Echoes, shipment_look
+from crossdock_shopify.graphql import GraphQL, next_page, user_errors
 from crossdock_shopify.reading import Obj
 
 ORDER_GID = "gid://shopify/Order/"
@@ -62,10 +64,11 @@ class Fulfilling:
 
     config: ShopifyConfig
     graphql: GraphQL
+    echoes: Echoes
 
     async def apply(self, command: Command[Fulfillment]) -> Receipt:
         """Create what is still missing: one fulfilment for each location."""
-        order_id, wanted = _order_id(command), _wanted(command)
+        order_id, wanted = order_number(command), _wanted(command)
         done = Done(dict(wanted))
         if command.attempt > 1:
             done = await self._done(order_id, command.data, wanted)
@@ -77,20 +80,20 @@ class Fulfilling:
             return await self._refuse(order_id, name, command.data, wanted, short, held)
         preferred = self.config.locations.get(command.data.location or "", "")
         for lines in _by_location(done.rest, portions, preferred):
-            gid = await self._create(command, name, lines, done)
+            gid = await self._create(command, order_id, name, lines, done)
             done.ids.append(tail(gid))
             done.lines |= {portion.line_id: tail(gid) for portion, _ in lines}
         return _receipt(done, f"{len(done.ids)} fulfilment(s) of {name}")
 
     async def find(self, command: Command[Fulfillment]) -> Receipt | None:
         """The fulfilments an earlier try left, once they hold all that was wanted."""
-        done = await self._done(_order_id(command), command.data, _wanted(command))
+        done = await self._done(order_number(command), command.data, _wanted(command))
         return None if done.rest else _receipt(done, "found at the shop")
 
     async def _done(self, order_id: str, data: Fulfillment, wanted: Quantities) -> Done:
         numbers = _numbers(data)
         done = Done(dict(wanted))
-        for fulfilment in await self._fulfillments(order_id):
+        for fulfilment in await self.fulfillments(order_id):
             if not _same_parcels(_numbers_of(fulfilment), numbers):
                 continue
             gid = fulfilment.need_text("id")
@@ -107,7 +110,7 @@ class Fulfilling:
                     done.rest[line] = left
         return done
 
-    async def _fulfillments(self, order_id: str) -> list[Obj]:
+    async def fulfillments(self, order_id: str) -> list[Obj]:
         """Those that hold goods."""
         answer = await self.graphql.run(queries.FULFILLMENTS, {"id": ORDER_GID + order_id})
         order = _order(answer.data, order_id)
@@ -122,7 +125,7 @@ class Fulfilling:
             for node in page.objects("nodes"):
                 line_id = tail(node.need_object("lineItem").need_text("id"))
                 lines[line_id] = lines.get(line_id, 0) + node.count("quantity", 0)
-            after = _next(page)
+            after = next_page(page)
             if after is None:
                 return lines
 
@@ -140,7 +143,7 @@ class Fulfilling:
             for node in page.objects("nodes"):
                 into = portions if node.text("status") in _OPEN else held
                 into.extend(await self._portions(node))
-            after = _next(page)
+            after = next_page(page)
             if after is None:
                 return order.text("name") or order_id, portions, held
 
@@ -156,7 +159,7 @@ class Fulfilling:
                 remaining = line.count("remainingQuantity")
                 if remaining:
                     found.append(_Portion(gid, line.need_text("id"), line_id, place, remaining))
-            after = _next(page)
+            after = next_page(page)
             if after is None:
                 return found
             answer = await self.graphql.run(
@@ -167,12 +170,15 @@ class Fulfilling:
     async def _create(
         self,
         command: Command[Fulfillment],
+        order_id: str,
         name: str,
         lines: list[tuple[_Portion, int]],
         done: Done,
     ) -> str:
         grouped: dict[str, list[dict[str, object]]] = {}
+        goods: Quantities = {}
         for portion, quantity in lines:
+            goods[portion.line_id] = goods.get(portion.line_id, 0) + quantity
             item = {"id": portion.fo_line, "quantity": quantity}
             grouped.setdefault(portion.fulfillment_order, []).append(item)
         fulfilment: dict[str, object] = {
@@ -182,13 +188,16 @@ class Fulfilling:
             ],
             "notifyCustomer": self.config.notify_customers and command.notify,
         }
-        if tracking := _tracking(command.data):
+        if tracking := tracking_input(command.data):
             fulfilment["trackingInfo"] = tracking
+        look = shipment_look(order_id, goods, _numbers(command.data), cancelled=False)
+        self.echoes.expect(look, command.id)
         answer = await self.graphql.run(queries.FULFILLMENT_CREATE, {"fulfillment": fulfilment})
         payload = answer.data.object("fulfillmentCreate")
         if payload is None:
             raise UnavailableError(f"order {name}: no word on the fulfilment", outcome="unknown")
         if errors := user_errors(payload):
+            self.echoes.forget(look)
             before = f"; created before: {', '.join(done.ids)}" if done.ids else ""
             raise RejectedError(
                 f"order {name}: Shopify refuses the fulfilment: "
@@ -210,7 +219,7 @@ class Fulfilling:
         """More is wanted than is left: say so, unless all of it is fulfilled already."""
         shipped: Quantities = {}
         numbers: set[str] = set()
-        for fulfilment in await self._fulfillments(order_id):
+        for fulfilment in await self.fulfillments(order_id):
             numbers |= _numbers_of(fulfilment)
             for line, quantity in (await self._lines_of(fulfilment.need_text("id"))).items():
                 shipped[line] = shipped.get(line, 0) + quantity
@@ -237,12 +246,16 @@ class Fulfilling:
         raise RejectedError(f"order {name}: {words}{hint}", reason="quantity_not_open")
 
 
-def _order_id(command: Command[Fulfillment]) -> str:
-    order = command.data.order
+def order_number(command: Command[Any]) -> str:
+    """Shopify's number of the order that a command's entity is about.
+
+    RejectedError: it is not known here.
+    """
+    order: EntityRef = command.data.order
     found = command.native_id(order.id) or order.native_id
     if not found or not found.isascii() or not found.isdecimal():
         raise RejectedError(
-            f"fulfillment.create {command.id}: Shopify's id of order {order.id or 'without id'} "
+            f"{command.type} {command.id}: Shopify's id of order {order.id or 'without id'} "
             f"is not known here (found {found!r}); was it placed in this shop?",
             reason="order_unknown",
         )
@@ -294,7 +307,8 @@ def _by_location(
     return list(groups.values())
 
 
-def _tracking(data: Fulfillment) -> dict[str, object]:
+def tracking_input(data: Fulfillment) -> dict[str, object]:
+    """A `FulfillmentTrackingInput`, one number and address for each parcel."""
     numbers = [item.number for item in data.tracking if item.number]
     urls = [item.url for item in data.tracking if item.url]
     company = next((item.carrier for item in data.tracking if item.carrier), None)
@@ -324,11 +338,6 @@ def _order(data: Obj, order_id: str) -> Obj:
             reason="order_not_found",
         )
     return order
-
-
-def _next(page: Obj) -> str | None:
-    info = page.need_object("pageInfo")
-    return info.need_text("endCursor") if info.flag("hasNextPage") else None
 
 
 def _receipt(done: Done, note: str) -> Receipt:

@@ -7,11 +7,15 @@
 | INTERNAL_SERVER_ERROR, TIMEOUT, no JSON, no `data`  | UnavailableError, outcome `unknown` |
 | any other entry in `errors`                         | RejectedError, its code in `reason` |
 
+Every answer's cost is told to the connection's rate budget, and a document that was sent before
+takes from it what Shopify asked for it then; so calls wait here instead of being refused there.
+Queries may be repeated by the HTTP client, mutations never.
+
 Sources: https://shopify.dev/docs/api/usage/limits, .../api/admin-graphql#status-and-error-codes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from crossdock import (
@@ -21,11 +25,14 @@ from crossdock import (
     RateLimitedError,
     RejectedError,
     UnavailableError,
+    rates,
 )
 from crossdock.http import DEFAULT_RETRY_AFTER_S, Response, excerpt, retry_after_s
 
+from crossdock_shopify import versions
 from crossdock_shopify.reading import Obj
 
+MOST_A_QUERY_MAY_COST = 1000.0
 _MAX_WAIT_S = 60.0
 _AUTH = frozenset({"ACCESS_DENIED", "UNAUTHORIZED", "FORBIDDEN"})
 _PASSING = frozenset({"INTERNAL_SERVER_ERROR", "TIMEOUT", "SERVICE_UNAVAILABLE"})
@@ -49,22 +56,45 @@ class Answer:
 
 @dataclass(frozen=True)
 class GraphQL:
-    """One shop's endpoint."""
+    """One shop's endpoint, in one version of the API."""
 
     http: Http
-    path: str
+    version: str
+    asked: dict[str, float] = field(default_factory=dict)
+    """What Shopify asked for each document, by its name, when it was sent last."""
+    served: list[str] = field(default_factory=lambda: [""])
+    """The version that answered last: another one than asked means that ours has ended."""
+
+    @property
+    def path(self) -> str:
+        """Where documents are sent."""
+        return f"/admin/api/{self.version}/graphql.json"
 
     async def run(self, document: str, variables: Mapping[str, object]) -> Answer:
-        """Send one document. Never retried here."""
+        """Send one document, as this version understands it."""
+        text = versions.fitted(document, self.version)
+        name = _name(text)
+        paid = self.asked.get(name, 1.0)
         response = await self.http.post(
-            self.path, json={"query": document, "variables": variables}, accept={429}
+            self.path,
+            json={
+                "query": text,
+                "variables": versions.fitted_variables(dict(variables), self.version),
+            },
+            accept={429},
+            cost=paid,
+            idempotent=name.startswith("query"),
         )
-        what = f"{_name(document)} at {self.http.name}"
+        what = f"{name} at {self.http.name}"
         body = _json(response, what)
         extensions = body.get("extensions")
         cost = extensions.get("cost") if isinstance(extensions, dict) else None
         costs: Mapping[str, Any] = cost if isinstance(cost, dict) else {}
         errors = body.get("errors")
+        throttled = response.status == 429 or _throttled(errors)
+        await self.http.learn(rates.read_cost(costs, refused=throttled), paid=paid)
+        if (wanted := _number(costs, "requestedQueryCost")) is not None:
+            self.asked[name] = min(max(wanted, 1.0), MOST_A_QUERY_MAY_COST)
         if errors or response.status == 429:
             _raise(what, response, errors, costs)
         if not isinstance(body.get("data"), dict):
@@ -73,11 +103,49 @@ class GraphQL:
                 outcome="unknown",
                 request_id=response.request_id,
             )
-        return Answer(
-            Obj(f"the answer to {what}", body["data"]),
-            costs,
-            response.headers.get("x-shopify-api-version", ""),
-        )
+        self.served[0] = response.headers.get("x-shopify-api-version", "")
+        return Answer(Obj(f"the answer to {what}", body["data"]), costs, self.served[0])
+
+    async def pages(
+        self, document: str, variables: Mapping[str, object], *path: str
+    ) -> AsyncIterator[Obj]:
+        """Every page of one connection, which stands at `path` in the answer.
+
+        Nothing when what holds the connection is not there (any more).
+        """
+        after: str | None = None
+        while True:
+            answer = await self.run(document, {**variables, "after": after})
+            page: Obj | None = answer.data
+            for key in path:
+                page = page.object(key) if page is not None else None
+            if page is None:
+                return
+            yield page
+            after = next_page(page)
+            if after is None:
+                return
+
+    async def rest_of(
+        self, first: Obj, document: str, variables: Mapping[str, object], *path: str
+    ) -> list[dict[str, Any]]:
+        """All nodes of a connection whose first page is known, as Shopify wrote them."""
+        nodes = [node.data for node in first.objects("nodes")]
+        after = next_page(first)
+        while after is not None:
+            answer = await self.run(document, {**variables, "after": after})
+            page = answer.data
+            for key in path:
+                page = page.need_object(key)
+            nodes += [node.data for node in page.objects("nodes")]
+            after = next_page(page)
+        return nodes
+
+
+def next_page(page: Obj) -> str | None:
+    """Where a connection goes on; None at its end."""
+    info = page.need_object("pageInfo")
+    return info.need_text("endCursor") if info.flag("hasNextPage") else None
 
 
 def user_errors(payload: Obj) -> list[tuple[str, str]]:
@@ -132,6 +200,11 @@ def _raise(what: str, response: Response, errors: object, cost: Mapping[str, Any
         reason=codes[0].lower() if codes else "graphql_error",
         request_id=request_id,
     )
+
+
+def _throttled(errors: object) -> bool:
+    entries = errors if isinstance(errors, list) else [errors]
+    return any(_code(entry) == "THROTTLED" for entry in entries if entry)
 
 
 def _code(entry: object) -> str:

@@ -1,8 +1,11 @@
 """Every GraphQL document we send. Constants, so that a test can hold each to Shopify's own schema.
 
+Here: those of shipping and stock, and `ALL`; the others are in `queries_read` and `queries_write`.
 Page sizes are literal and small: a query may cost at most 1,000 points, and a connection costs its
 size times what it holds.
 """
+
+from crossdock_shopify import queries_read, queries_write
 
 PARCELS_SHOWN = 15
 """As in FULFILLMENTS."""
@@ -108,6 +111,8 @@ mutation CrossdockInventorySet($input: InventorySetQuantitiesInput!, $key: Strin
 
 ALL = {
     name: text
-    for name, text in sorted(globals().items())
-    if name.isupper() and isinstance(text, str)
+    for home in (globals(), vars(queries_read), vars(queries_write))
+    for name, text in sorted(home.items())
+    if name.isupper() and not name.startswith("_") and isinstance(text, str)
 }
+"""By name."""

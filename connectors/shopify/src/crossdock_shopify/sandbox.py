@@ -1,9 +1,10 @@
 """A pretended Shopify: the vendor's own GraphQL schema over a shop in memory.
 
-Every document is parsed, validated and executed against Shopify's published SDL (2026-04), so what
-the sandbox accepts, Shopify's schema accepts. As the real one it checks the access token, charges
-by cost, honours `@idempotent`, compares before it sets stock, and tells of changes by signed
-webhooks. It serves any version in the path and says the same version back.
+Every document is parsed, validated and executed against the SDL that Shopify published for the
+version in the path (2025-10 to 2026-10), so what the sandbox accepts, that version accepts. As the
+real one it checks the access token, charges by cost, honours `@idempotent`, compares before it sets
+stock, runs bulk operations, and tells of changes by signed webhooks. A version that it does not
+know is answered by the oldest, as Shopify does.
 
 Beside that, for demos and tests: `POST /_sandbox/sell`, `GET /_sandbox/report`,
 `POST /_sandbox/faults` (README.md).
@@ -28,6 +29,7 @@ from graphql import (
     OperationDefinitionNode,
     build_schema,
     execute_sync,
+    extend_schema,
     get_directive_values,
     parse,
     validate,
@@ -37,22 +39,36 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from crossdock_shopify import sandbox_cost
-from crossdock_shopify.sandbox_effects import fulfillment_create, inventory_set
+from crossdock_shopify import (
+    sandbox_cost,
+    sandbox_effects,
+    sandbox_goods,
+    sandbox_graph,
+    sandbox_money,
+)
+from crossdock_shopify.sandbox_bulk import Bulk
 from crossdock_shopify.sandbox_hooks import Courier, Sale
 from crossdock_shopify.sandbox_shop import LOCATION, Shop, gid
+from crossdock_shopify.versions import VERSIONS
 
-SCHEMA_FILE = "admin-2026-04.commerce.graphql"
+WHOLE = "2026-07"
+"""The version whose whole schema is known; the others lack some types, see schema/ORIGIN.md."""
+_IDEMPOTENT_FROM, _REQUIRED_FROM = "2026-01", "2026-04"
 _KINDS = ("down", "slow", "lost_answer", "error500", "throttle")
 _CUT = "crossdock.cut"
 Send = Callable[[Any], Awaitable[None]]
 
 
 @cache
-def schema() -> GraphQLSchema:
-    """Built once; the vendor's file has two deprecation slips that a strict check refuses."""
-    text = (files("crossdock_shopify") / "schema" / SCHEMA_FILE).read_text("utf-8")
-    return build_schema(text, assume_valid=True)
+def schema(version: str = WHOLE) -> GraphQLSchema:
+    """Built once; the vendor's files have two deprecation slips that a strict check refuses."""
+    folder = files("crossdock_shopify") / "schema"
+    text = (folder / f"admin-{version}.commerce.graphql").read_text("utf-8")
+    built = build_schema(text, assume_valid=True)
+    if version == WHOLE:
+        return built
+    extras = parse((folder / "extras.graphql").read_text("utf-8"))
+    return extend_schema(built, extras, assume_valid=True)
 
 
 @dataclass(frozen=True)
@@ -66,16 +82,17 @@ class _Prepared:
 
 
 @lru_cache(maxsize=512)
-def _prepare(text: str) -> _Prepared:
+def _prepare(text: str, version: str) -> _Prepared:
     try:
         document = parse(text)
     except GraphQLError as error:
         return _Prepared(DocumentNode(definitions=()), None, (_said(error),), 0)
-    errors = tuple(_said(error) for error in validate(schema(), document))
+    own = schema(version)
+    errors = tuple(_said(error) for error in validate(own, document))
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     if errors or len(operations) != 1:
         return _Prepared(document, None, errors or ({"message": "One operation only"},), 0)
-    return _Prepared(document, operations[0], (), sandbox_cost.requested(schema(), operations[0]))
+    return _Prepared(document, operations[0], (), sandbox_cost.requested(own, operations[0]))
 
 
 def _said(error: GraphQLError) -> dict[str, Any]:
@@ -113,7 +130,7 @@ class ShopifySandbox:
         maximum_available: float = 20_000.0,
         restore_rate: float = 20_000.0,
         stock_each: int = 1000,
-        api_version: str = "2026-04",
+        api_version: str = WHOLE,
     ) -> None:
         self.access_token = f"shpat_{secrets.token_hex(16)}"
         self.webhook_secret = secrets.token_hex(32)
@@ -124,13 +141,12 @@ class ShopifySandbox:
         self.faults: list[Fault] = []
         self.throttled = 0
         self.forced_version: str | None = None
-        self._root = self.shop.root() | {
-            "fulfillmentCreate": lambda info, **a: fulfillment_create(self.shop, a["fulfillment"]),
-            "inventorySetQuantities": self._inventory_set,
-        }
+        self.bulk = Bulk(self.shop)
+        self._root = self._resolvers()
         self._starlette = Starlette(
             routes=[
                 Route("/admin/api/{version}/graphql.json", self._graphql, methods=["POST"]),
+                Route("/_sandbox/bulk/{number:int}.jsonl", self._download, methods=["GET"]),
                 Route("/_sandbox/sell", self._sell, methods=["POST"]),
                 Route("/_sandbox/report", self._report, methods=["GET"]),
                 Route("/_sandbox/faults", self._add_fault, methods=["POST"]),
@@ -158,8 +174,64 @@ class ShopifySandbox:
 
     # The vendor's API
 
+    def _resolvers(self) -> dict[str, Any]:
+        shop = self.shop
+        node = sandbox_graph.root(shop)["node"]
+        return sandbox_graph.root(shop) | {
+            "node": lambda info, **a: self.bulk.by_id(a["id"]) or node(info, **a),
+            "currentBulkOperation": lambda info, **a: self.bulk.current(),
+            "bulkOperationRunQuery": lambda info, **a: self.bulk.run(
+                info.schema, self._root, a["query"]
+            ),
+            "publicApiVersions": lambda info: [
+                {"handle": version, "displayName": version, "supported": True}
+                for version in VERSIONS
+            ],
+            "fulfillmentCreate": lambda info, **a: sandbox_effects.fulfillment_create(
+                shop, a["fulfillment"]
+            ),
+            "fulfillmentTrackingInfoUpdate": lambda info, **a: sandbox_effects.tracking_update(
+                shop, a
+            ),
+            "fulfillmentCancel": lambda info, **a: sandbox_effects.fulfillment_cancel(shop, a),
+            "fulfillmentOrderHold": lambda info, **a: sandbox_money.hold(shop, a),
+            "fulfillmentOrderReleaseHold": lambda info, **a: sandbox_money.release_hold(shop, a),
+            "orderCancel": lambda info, **a: sandbox_money.order_cancel(shop, a),
+            "orderUpdate": lambda info, **a: sandbox_money.order_update(shop, a["input"]),
+            "returnCreate": lambda info, **a: sandbox_money.return_create(shop, a["returnInput"]),
+            "returnCancel": lambda info, **a: sandbox_money.return_cancel(shop, a),
+            "returnDeclineRequest": lambda info, **a: sandbox_money.return_decline(
+                shop, a["input"]
+            ),
+            "reverseFulfillmentOrderDispose": lambda info, **a: sandbox_money.dispose(
+                shop, a["dispositionInputs"]
+            ),
+            "productSet": lambda info, **a: sandbox_goods.product_set(shop, a),
+            "productUpdate": lambda info, **a: sandbox_goods.product_update(shop, a["product"]),
+            "productVariantsBulkUpdate": lambda info, **a: sandbox_goods.variants_update(shop, a),
+            "productVariantsBulkCreate": lambda info, **a: sandbox_goods.variants_create(shop, a),
+            "webhookSubscriptionCreate": lambda info, **a: sandbox_goods.subscribe(shop, a),
+            "inventorySetQuantities": lambda info, **a: self._once(
+                info, a["input"], sandbox_effects.inventory_set, "inventoryAdjustmentGroup"
+            ),
+            "refundCreate": lambda info, **a: self._once(
+                info, a["input"], sandbox_money.refund_create, "refund"
+            ),
+        }
+
+    async def _download(self, request: Request) -> Response:
+        """The result of a bulk operation; its address is its own key, no token is asked for."""
+        fault = self._fault_for("bulk download")
+        if fault is not None and fault.kind in {"down", "lost_answer"}:
+            return await self._cut(request)
+        wanted = request.headers.get("range", "")
+        status, body, headers = self.bulk.download(request.path_params["number"], wanted)
+        return Response(body, status, headers, media_type="application/jsonl")
+
     async def _graphql(self, request: Request) -> Response:
-        version = self.forced_version or request.path_params["version"]
+        asked = request.path_params["version"]
+        version = self.forced_version or (asked if asked in VERSIONS else VERSIONS[0])
+        self.bulk.base_url = str(request.base_url).rstrip("/")
         headers = {"X-Shopify-API-Version": version, "X-Request-Id": secrets.token_hex(8)}
         given = request.headers.get("x-shopify-access-token", "")
         if not secrets.compare_digest(given.encode(), self.access_token.encode()):
@@ -177,31 +249,32 @@ class ShopifySandbox:
             return await self._cut(request)
         elif fault is not None and fault.kind == "error500":
             return Response("Internal Server Error", 500, headers)
-        prepared = _prepare(text)
-        answer = self._answer(prepared, variables, fault is not None and fault.kind == "throttle")
+        prepared = _prepare(text, version)
+        throttle = fault is not None and fault.kind == "throttle"
+        answer = self._answer(prepared, version, variables, throttle)
         if fault is not None and fault.kind == "lost_answer":
             return await self._cut(request)
         return JSONResponse(answer, headers=headers)
 
     def _answer(
-        self, prepared: _Prepared, variables: dict[str, Any], throttle: bool
+        self, prepared: _Prepared, version: str, variables: dict[str, Any], throttle: bool
     ) -> dict[str, Any]:
         if prepared.operation is None:
             return {"errors": list(prepared.errors)}
-        if prepared.cost > sandbox_cost.MAX_QUERY_COST:
-            message = (
-                f"Query cost is {prepared.cost}, which exceeds the single query max cost limit"
-            )
-            extensions = {"code": "MAX_COST_EXCEEDED", "cost": prepared.cost}
+        ids = variables.get("ids")
+        asked = prepared.cost * (len(ids) if isinstance(ids, list) and ids else 1)
+        if asked > sandbox_cost.MAX_QUERY_COST:
+            message = f"Query cost is {asked}, which exceeds the single query max cost limit"
+            extensions = {"code": "MAX_COST_EXCEEDED", "cost": asked}
             return {"errors": [{"message": message, "extensions": extensions}]}
-        cost: dict[str, Any] = {"requestedQueryCost": prepared.cost, "actualQueryCost": None}
-        if throttle or self.bucket.available() < prepared.cost:
+        cost: dict[str, Any] = {"requestedQueryCost": asked, "actualQueryCost": None}
+        if throttle or self.bucket.available() < asked:
             self.throttled += 1
             cost["throttleStatus"] = self.bucket.status()
             error = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
             return {"errors": [error], "extensions": {"cost": cost}}
         result = execute_sync(
-            schema(), prepared.document, root_value=self._root, variable_values=variables
+            schema(version), prepared.document, root_value=self._root, variable_values=variables
         )
         mutation = prepared.operation.operation.value == "mutation"
         actual = sandbox_cost.MUTATION_COST if mutation else sandbox_cost.actual(result.data)
@@ -212,16 +285,19 @@ class ShopifySandbox:
             answer["errors"] = [_said(error) for error in result.errors]
         return answer
 
-    def _inventory_set(self, info: GraphQLResolveInfo[Any], **arguments: Any) -> dict[str, Any]:
-        """As Shopify since 2026-04: idempotency and comparison are not optional."""
-        given = arguments["input"]
-        for row in given["quantities"]:
-            if "changeFromQuantity" not in row:
-                raise GraphQLError(
-                    "The changeFromQuantity argument must be given, if only as null",
-                    extensions={"code": "INVALID_FIELD_ARGUMENTS"},
-                )
-        directive = schema().get_directive("idempotent")
+    def _once(
+        self, info: GraphQLResolveInfo[Any], given: Any, work: Any, key_of_result: str
+    ) -> dict[str, Any]:
+        """As Shopify: `@idempotent` unknown in 2025-10, optional in 2026-01, required since."""
+        directive = info.schema.get_directive("idempotent")
+        version = next(one for one in VERSIONS if schema(one) is info.schema)
+        if version >= _IDEMPOTENT_FROM and info.field_name == "inventorySetQuantities":
+            for row in given["quantities"]:
+                if "changeFromQuantity" not in row and "compareQuantity" not in row:
+                    raise GraphQLError(
+                        "The changeFromQuantity argument must be given, if only as null",
+                        extensions={"code": "INVALID_FIELD_ARGUMENTS"},
+                    )
         values = (
             get_directive_values(directive, info.field_nodes[0], info.variable_values)
             if directive
@@ -229,6 +305,9 @@ class ShopifySandbox:
         )
         key = str(values["key"]).strip() if values else ""
         if not key:
+            if version < _REQUIRED_FROM:
+                done: dict[str, Any] = work(self.shop, given)
+                return done
             raise GraphQLError(
                 "The @idempotent directive is required for this mutation but was not provided.",
                 extensions={"code": "BAD_REQUEST"},
@@ -239,10 +318,10 @@ class ShopifySandbox:
                 code = "IDEMPOTENCY_KEY_PARAMETER_MISMATCH"
                 words = "The same idempotency key cannot be used with different parameters."
                 errors = [{"code": code, "field": None, "message": words}]
-                return {"inventoryAdjustmentGroup": None, "userErrors": errors}
+                return {key_of_result: None, "userErrors": errors}
             self.shop.idempotent_replays += 1
             return earlier[1]
-        payload = inventory_set(self.shop, given)
+        payload: dict[str, Any] = work(self.shop, given)
         if not payload["userErrors"]:
             self.shop.replays[key] = (given, payload)
         return payload

@@ -17,8 +17,10 @@ from crossdock_shopify.sandbox_orders import (
     level_body,
     make_order,
     order_body,
+    product_body,
+    refund_body,
 )
-from crossdock_shopify.sandbox_shop import Shop, ShopOrder, now_text
+from crossdock_shopify.sandbox_shop import Shop, ShopOrder, gid, now_text
 from crossdock_shopify.webhooks import sign
 
 _GIVE_UP_S = 600.0
@@ -78,10 +80,7 @@ class Courier:
         sale = self._echo_to
         if sale is None or not sale.hooks_url:
             return
-        if topic == "fulfillments/create":
-            body = fulfillment_body(self.shop, facts["order"], facts["row"])
-        else:
-            body = level_body(facts["item"], facts["available"], now_text())
+        body = echo_body(self.shop, topic, facts)
         delivery = _delivery(topic, body, self._chance)
         self.counts["echoes"] += 1
         self._start(self._in_order(key, [delivery], sale))
@@ -199,6 +198,47 @@ class Courier:
                 name="hooks", base_url=base, timeout_s=5.0, max_connections=max(connections, 4)
             )
         return self._https[base]
+
+
+def echo_body(shop: Shop, topic: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """What a webhook of this topic carries: the whole, or ids only, as Shopify has it."""
+    match topic.partition("/")[0]:
+        case "fulfillments":
+            return fulfillment_body(shop, facts["order"], facts["row"])
+        case "orders":
+            return order_body(shop, facts["order"])
+        case "refunds":
+            return refund_body(facts["order"], facts["row"])
+        case "products":
+            return product_body(facts["product"])
+        case "inventory_levels":
+            return level_body(facts["item"], facts["location"], facts["available"], now_text())
+        case "returns":
+            back = facts["return"]
+            return {
+                "id": back.id,
+                "admin_graphql_api_id": gid("Return", back.id),
+                "status": back.status.lower(),
+                "order": {
+                    "id": facts["order"].id,
+                    "admin_graphql_api_id": gid("Order", facts["order"].id),
+                },
+            }
+        case "reverse_fulfillment_orders":
+            number = facts["return"].id + 1
+            return {
+                "id": number,
+                "admin_graphql_api_id": gid("ReverseFulfillmentOrder", number),
+                "dispositions": [],
+            }
+        case _:
+            one = facts["fulfillment_order"]
+            return {
+                "fulfillment_order": {
+                    "id": gid("FulfillmentOrder", one.id),
+                    "status": one.status.lower(),
+                }
+            }
 
 
 def _delivery(topic: str, body: dict[str, Any], chance: random.Random) -> Delivery:

@@ -6,8 +6,9 @@ Money is counted in minor units (all currencies here have two), so every total i
 import copy
 import json
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -15,7 +16,7 @@ from typing import Any
 
 from crossdock.testing.catalog import CATALOG, Item
 
-from crossdock_shopify.sandbox_shop import LOCATION, Line, Shop, ShopOrder, gid
+from crossdock_shopify.sandbox_shop import Line, Shop, ShopOrder, gid, now
 
 _RATES = {"USD": (100, 825, False), "EUR": (92, 1900, True), "GBP": (79, 2000, True)}
 """Currency: price of a dollar in hundredths, tax in ten-thousandths, whether prices include it."""
@@ -84,12 +85,10 @@ def make_order(shop: Shop, chance: random.Random, number: int) -> ShopOrder:
     lines = [
         Line(
             id=order_id + 100 + index,
-            fo_line_id=order_id + 200 + index,
             sku=f.item.sku,
             title=f.item.name,
             quantity=f.quantity,
             price=Decimal(f.price) / 100,
-            remaining=f.quantity,
             data={"discount": f.discount, "tax": f.tax, "price": f.price},
         )
         for index, f in enumerate(figures)
@@ -109,14 +108,66 @@ def make_order(shop: Shop, chance: random.Random, number: int) -> ShopOrder:
             "tax_rate": tax_rate,
             "included": included,
             "percent": percent,
-            "placed": datetime.now(UTC).replace(microsecond=0),
+            "placed": now(),
             "person": chance.randrange(len(_PEOPLE)),
             "place": chance.randrange(len(_PLACES[currency])),
         },
     )
-    shop.orders[order_id] = order
-    for line in lines:
-        shop.stock[shop.variants[line.sku]["item"]] -= line.quantity
+    return _placed(shop, order)
+
+
+def plain_order(
+    shop: Shop, goods: Mapping[str, int], places: Mapping[int, int] | None = None
+) -> ShopOrder:
+    """A paid order of so much of these SKUs, without taxes and carriage, in the shop's currency.
+
+    `places`: number of the line (from 0) to the location that shall ship it.
+    """
+    order_id = next(shop.ids) * 1000
+    lines = []
+    for index, (sku, quantity) in enumerate(goods.items()):
+        price = Decimal(shop.variants[sku]["price"])
+        minor = int(price * 100)
+        data = {"discount": 0, "tax": 0, "price": minor}
+        lines.append(Line(order_id + 100 + index, sku, sku, quantity, price, data))
+    subtotal = sum(line.data["price"] * line.quantity for line in lines)
+    facts = {
+        "number": order_id % 1_000_000,
+        "subtotal": subtotal,
+        "shipping": 0,
+        "shipping_tax": 0,
+        "tax": 0,
+        "tax_rate": 0,
+        "included": False,
+        "percent": 0,
+        "placed": now(),
+        "person": 0,
+        "place": 0,
+    }
+    order = ShopOrder(order_id, f"#{order_id}", shop.currency, _text(subtotal), lines, facts)
+    return _placed(shop, order, {order_id + 100 + i: place for i, place in (places or {}).items()})
+
+
+def _placed(shop: Shop, order: ShopOrder, places: dict[int, int] | None = None) -> ShopOrder:
+    """Enter it: planned, paid, and its goods no longer available."""
+    order.updated = order.facts["placed"]
+    shop.plan(order, places)
+    order.transactions.append(
+        {
+            "id": order.id + 400,
+            "kind": "SALE",
+            "status": "SUCCESS",
+            "gateway": "bogus",
+            "amount": order.total,
+            "parent": None,
+            "created": order.facts["placed"],
+        }
+    )
+    shop.orders[order.id] = order
+    for one in order.fulfillment_orders:
+        for line in one.lines:
+            item = shop.variants[line.line.sku]["item"]
+            shop.set_stock(item, one.location, shop.stock.get((item, one.location), 0) - line.total)
     return order
 
 
@@ -135,7 +186,7 @@ def _tax(amount: int, rate: int, included: bool) -> int:
 
 
 def _text(minor: int) -> str:
-    return f"{minor // 100}.{minor % 100:02d}"
+    return f"{'-' * (minor < 0)}{abs(minor) // 100}.{abs(minor) % 100:02d}"
 
 
 def _set(minor: int, currency: str) -> dict[str, Any]:
@@ -158,16 +209,18 @@ def order_body(shop: Shop, order: ShopOrder, stage: int = 0) -> dict[str, Any]:
         "name": order.name,
         "number": facts["number"],
         "order_number": 1000 + facts["number"],
-        "cancel_reason": None,
-        "cancelled_at": None,
+        "cancel_reason": order.cancel_reason,
+        "cancelled_at": order.cancelled_at,
         "confirmed": True,
         "created_at": _offset(placed),
         "processed_at": _offset(placed),
-        "updated_at": _offset(placed + timedelta(seconds=stage)),
+        "updated_at": _offset(max(placed + timedelta(seconds=stage), order.updated)),
         "currency": currency,
         "presentment_currency": currency,
-        "financial_status": "paid",
-        "fulfillment_status": None,
+        "financial_status": _financial_status(order),
+        "fulfillment_status": _fulfillment_status(order),
+        "fulfillments": [fulfillment_body(shop, order, row) for row in order.fulfillments],
+        "refunds": [refund_body(order, row) for row in order.refunds],
         "taxes_included": included,
         "test": False,
         "total_outstanding": "0.00",
@@ -190,7 +243,110 @@ def order_body(shop: Shop, order: ShopOrder, stage: int = 0) -> dict[str, Any]:
             body[f"{key}_set"] = _set(minor, currency)
     for key in ("total_shipping_price_set", "current_shipping_price_set"):
         body[key] = _set(facts["shipping"], currency)
-    return body | _people(order)
+    left = total - sum(line.data["price"] * line.removed for line in order.lines)
+    body["current_total_price"] = _text(left)
+    body["current_total_price_set"] = _set(left, currency)
+    # Shopify's own balance: what the order costs now, less what was taken and not given back
+    body["total_outstanding"] = _text(left - (total - _refunded(order)))
+    return body | _people(order) | order.reach
+
+
+def _refunded(order: ShopOrder) -> int:
+    return sum(int(Decimal(row["amount"]) * 100) for row in order.refunds)
+
+
+def _financial_status(order: ShopOrder) -> str:
+    given = _refunded(order)
+    if not given:
+        return "paid"
+    return "refunded" if given >= int(Decimal(order.total) * 100) else "partially_refunded"
+
+
+def _fulfillment_status(order: ShopOrder) -> str | None:
+    shipped = sum(order.fulfilled(line.id) for line in order.lines)
+    if not shipped:
+        return None
+    wanted = sum(line.quantity - line.removed for line in order.lines)
+    return "fulfilled" if shipped >= wanted else "partial"
+
+
+def refund_body(order: ShopOrder, row: dict[str, Any]) -> dict[str, Any]:
+    """The body of refunds/create."""
+    by_id = {line.id: line for line in order.lines}
+    currency = order.currency
+    return {
+        **sample("refunds.create"),
+        "id": row["id"],
+        "admin_graphql_api_id": gid("Refund", row["id"]),
+        "order_id": order.id,
+        "created_at": _offset(row["created"]),
+        "processed_at": _offset(row["created"]),
+        "note": row["note"],
+        "refund_shipping_lines": [],
+        "order_adjustments": [],
+        "refund_line_items": [
+            {
+                "id": row["id"] + index,
+                "quantity": quantity,
+                "line_item_id": int(line),
+                "location_id": None,
+                "restock_type": row["restock"].lower(),
+                "subtotal_set": _set(by_id[int(line)].data["price"] * quantity, currency),
+                "total_tax_set": _set(0, currency),
+                "line_item": {
+                    "id": int(line),
+                    "admin_graphql_api_id": gid("LineItem", int(line)),
+                    "sku": by_id[int(line)].sku,
+                },
+            }
+            for index, (line, quantity) in enumerate(row["quantities"].items(), 1)
+        ],
+        "transactions": [
+            {
+                "id": item["id"],
+                "admin_graphql_api_id": gid("OrderTransaction", item["id"]),
+                "order_id": order.id,
+                "kind": "refund",
+                "status": item["status"].lower(),
+                "gateway": item["gateway"],
+                "created_at": _offset(item["created"]),
+                "amount": item["amount"],
+                "currency": currency,
+            }
+            for item in row["transactions"]
+        ],
+    }
+
+
+def product_body(product: dict[str, Any]) -> dict[str, Any]:
+    """The body of products/update."""
+    return {
+        "id": product["id"],
+        "admin_graphql_api_id": gid("Product", product["id"]),
+        "title": product["title"],
+        "handle": product["handle"],
+        "body_html": product["body_html"],
+        "vendor": product["vendor"],
+        "product_type": product["product_type"],
+        "status": product["status"].lower(),
+        "tags": ", ".join(product["tags"]),
+        "updated_at": _offset(product["updated"]),
+        "options": [{"name": name} for name in product["options"]],
+        "variants": [
+            {
+                "id": row["variant"],
+                "admin_graphql_api_id": gid("ProductVariant", row["variant"]),
+                "sku": row["sku"],
+                "barcode": row["barcode"],
+                "title": " / ".join(row["options"].values()),
+                "price": row["price"],
+                "compare_at_price": row["compare_at"],
+                "inventory_item_id": row["item"],
+                **{f"option{i}": value for i, value in enumerate(row["options"].values(), 1)},
+            }
+            for row in product["variants"]
+        ],
+    }
 
 
 def _offset(moment: datetime) -> str:
@@ -242,8 +398,8 @@ def _line_body(shop: Shop, order: ShopOrder, line: Line) -> dict[str, Any]:
         "id": line.id,
         "admin_graphql_api_id": gid("LineItem", line.id),
         "attributed_staffs": [],
-        "current_quantity": line.quantity,
-        "fulfillable_quantity": line.remaining,
+        "current_quantity": line.quantity - line.removed,
+        "fulfillable_quantity": max(line.quantity - line.removed - order.fulfilled(line.id), 0),
         "grams": 100,
         "name": line.title,
         "title": line.title,
@@ -320,9 +476,9 @@ def fulfillment_body(shop: Shop, order: ShopOrder, row: dict[str, Any]) -> dict[
         "order_id": order.id,
         "status": row["status"].lower(),
         "created_at": row["created_at"],
-        "updated_at": row["created_at"],
+        "updated_at": row["updated_at"],
         "name": row["name"],
-        "location_id": LOCATION,
+        "location_id": row["location"],
         "tracking_company": row["company"],
         "tracking_number": row["tracking"][0] if row["tracking"] else None,
         "tracking_numbers": row["tracking"],
@@ -335,12 +491,12 @@ def fulfillment_body(shop: Shop, order: ShopOrder, row: dict[str, Any]) -> dict[
     }
 
 
-def level_body(item: int, available: int, updated_at: str) -> dict[str, Any]:
+def level_body(item: int, location: int, available: int, updated_at: str) -> dict[str, Any]:
     """The body of inventory_levels/update."""
     return {
         "inventory_item_id": item,
-        "location_id": LOCATION,
+        "location_id": location,
         "available": available,
         "updated_at": updated_at,
-        "admin_graphql_api_id": f"{gid('InventoryLevel', LOCATION)}?inventory_item_id={item}",
+        "admin_graphql_api_id": f"{gid('InventoryLevel', location)}?inventory_item_id={item}",
     }

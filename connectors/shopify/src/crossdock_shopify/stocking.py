@@ -1,9 +1,10 @@
 """Telling a shop how much of a thing it may sell.
 
 It sets `available`, never adds, and only if the shop still has the figure we just read
-(`changeFromQuantity`): a sale in between makes Shopify refuse, we read again and decide again.
-The idempotency key names command, old and new figure, so that a repeated try is replayed by
-Shopify, not done again. Below zero there is nothing to sell: negative figures are sent as 0.
+(`changeFromQuantity`; in 2025-10 `compareQuantity`): a sale in between makes Shopify refuse, we
+read again and decide again. The idempotency key names command, old and new figure, so that a
+repeated try is replayed by Shopify, not done again. Below zero there is nothing to sell: negative
+figures are sent as 0.
 """
 
 import uuid
@@ -12,8 +13,9 @@ from dataclasses import dataclass, field
 from crossdock import Command, ConflictError, Receipt, RejectedError, UnavailableError
 from crossdock.canonical import InventoryLevel
 
-from crossdock_shopify import queries
+from crossdock_shopify import queries, versions
 from crossdock_shopify.config import ShopifyConfig
+from crossdock_shopify.echoes import Echoes, stock_look
 from crossdock_shopify.fulfilling import tail
 from crossdock_shopify.graphql import GraphQL, user_errors
 from crossdock_shopify.reading import Obj
@@ -30,6 +32,7 @@ class Stocking:
 
     config: ShopifyConfig
     graphql: GraphQL
+    echoes: Echoes
     items: dict[str, str] = field(default_factory=dict)
     """SKU to inventory item, as looked up; forgotten when Shopify no longer knows the item."""
 
@@ -150,24 +153,31 @@ class Stocking:
     ) -> set[str]:
         """The codes for which reading again may help; none when it is set."""
         key = uuid.uuid5(_KEYS, f"{command.id}|{location}|{now}|{wanted}|{salt}")
+        look = stock_look(f"{tail(item)}:{tail(location)}", wanted)
+        self.echoes.expect(look, command.id)
+        version = self.graphql.version
+        rows = [
+            {
+                "inventoryItemId": item,
+                "locationId": location,
+                "quantity": wanted,
+                **versions.stock_row(version, now),
+            }
+        ]
         given = {
             "name": "available",
             "reason": "correction",
             "referenceDocumentUri": f"gid://crossdock/InventoryPublish/{command.id}",
-            "quantities": [
-                {
-                    "inventoryItemId": item,
-                    "locationId": location,
-                    "quantity": wanted,
-                    "changeFromQuantity": now,
-                }
-            ],
+            "quantities": rows,
+            **versions.stock_input(version, rows),
         }
         answer = await self.graphql.run(queries.INVENTORY_SET, {"input": given, "key": str(key)})
         payload = answer.data.object("inventorySetQuantities")
         if payload is None:
             raise UnavailableError(f"{command.data.sku}: no word on the stock", outcome="unknown")
         errors = user_errors(payload)
+        if errors:
+            self.echoes.forget(look)
         codes = {code for code, _ in errors}
         if "IDEMPOTENCY_CONCURRENT_REQUEST" in codes:
             raise UnavailableError(

@@ -8,12 +8,18 @@ Sources: https://shopify.dev/docs/apps/build/webhooks, shopify-app-js docs/refer
 import base64
 import hashlib
 import hmac
+from typing import Any
 
 from crossdock import AuthError, ContractError, Raw, Request
 from crossdock.identity import fingerprint
 
+from crossdock_shopify import echoes
 from crossdock_shopify.config import ShopifyConfig
-from crossdock_shopify.mapping import entity_key
+from crossdock_shopify.details import Details, fulfillment_look
+from crossdock_shopify.mapping_fulfillments import PLACES_HEADER
+from crossdock_shopify.mapping_goods import CURRENCY_HEADER
+from crossdock_shopify.reading import Obj
+from crossdock_shopify.topics import entity_key, family_of
 
 _SIGNATURES = ("x-shopify-hmac-sha256", "shopify-hmac-sha256")
 _PUBLIC_DOMAIN = ".myshopify.com"
@@ -39,6 +45,39 @@ def receive(config: ShopifyConfig, request: Request) -> Raw:
     raw.key = entity_key(topic, raw.body)
     raw.delivery_id = _delivery_id(topic, raw.key, request)
     return raw
+
+
+def beside(topic: str, body: Any, details: Details) -> dict[str, str]:
+    """Headers for what the body does not say and translating needs.
+
+    Our name of a location, the shop's currency, and that it is an echo of what we did.
+    """
+    found: dict[str, str] = {}
+    family = family_of(topic)
+    try:
+        read = Obj(topic, body)
+        if family == "fulfillments":
+            number = read.number("location_id")
+            if number in details.codes:
+                found[PLACES_HEADER] = f"{number}={details.codes[number]}"
+            command = details.echoes.match(fulfillment_look(read))
+            kind = "fulfillment"
+        elif topic == "orders/cancelled":
+            command, kind = details.echoes.match(f"order:{read.id()}:cancelled"), "order"
+        elif topic in {"orders/updated", "products/update", "products/create"}:
+            if family == "products" and details.currency:
+                found[CURRENCY_HEADER] = details.currency
+            updated_at = read.moment("updated_at")
+            moment = f"{updated_at:%Y-%m-%dT%H:%M:%SZ}" if updated_at else ""
+            kind = "order" if family == "orders" else "product"
+            command = details.echoes.match(echoes.change_look(kind, read.id() or "", moment))
+        else:
+            return found
+        if command:
+            found |= echoes.header({f"{kind}/{read.need_id()}": command})
+    except ContractError:
+        pass  # `translate` will say what is wrong with it
+    return found
 
 
 def _verify(secret: str, request: Request) -> None:
