@@ -1,83 +1,72 @@
-"""What a Shopify webhook says, in canonical events. Pure: no I/O, no clock, no connection.
+"""What a Shopify record says, in canonical events. Pure: no I/O, no clock, no connection.
 
-Bodies are REST-shaped (snake_case, numeric ids beside a gid), as published for API version 2026-07:
-https://shopify.dev/docs/api/webhooks. Every native id is the numeric text, taken from the gid where
-there is one.
+Two dialects: webhook bodies are REST-shaped (snake_case, numeric ids beside a gid), as published
+for API version 2026-07 (https://shopify.dev/docs/api/webhooks); what we read ourselves is GraphQL,
+its topic is the name of its type (`Order`), and `graphql_shapes` turns it into the first. Every
+native id is the numeric text, taken from the gid where there is one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import NoReturn
 
-from crossdock import ContractError, Event, Ignore, Raw, revision_of
-from crossdock.canonical import (
-    Customer,
-    EntityRef,
-    Fulfillment,
-    FulfillmentLine,
-    Product,
-    Tracking,
-    Variant,
-)
-from crossdock.canonical.entity import Entity, contract_error
+from crossdock import ContractError, Fact, Ignore, Raw, RejectedError, Statement, revision_of
+from crossdock.canonical.entity import contract_error
 from pydantic import ValidationError
 
-from crossdock_shopify.mapping_orders import EXTENSION, NOT_SHIPPED, address, full_name, order
+from crossdock_shopify import graphql_shapes, topics
+from crossdock_shopify.echoes import ECHO_HEADER, echoed
+from crossdock_shopify.mapping_fulfillments import fulfillment_events, fulfillment_order_events
+from crossdock_shopify.mapping_goods import product_events, removed_events
+from crossdock_shopify.mapping_inventory import item_events, level_events
+from crossdock_shopify.mapping_orders import order
+from crossdock_shopify.mapping_payments import dispute_events, transaction_events
+from crossdock_shopify.mapping_people import (
+    consent_events,
+    customer_events,
+    merged_events,
+    privacy,
+)
+from crossdock_shopify.mapping_refunds import refund_events
+from crossdock_shopify.mapping_returns import return_events
+from crossdock_shopify.marks import command_in
+from crossdock_shopify.order_parts import moment, native_id
+from crossdock_shopify.order_shapes import ORDER, Body
 from crossdock_shopify.reading import Obj
 
-_MAX_DESCRIPTION = 10_000
-
-_IGNORED: dict[str, str] = {
-    "orders/edited": "names only the lines that changed; orders/updated brings the whole order",
-    "orders/delete": "tells only the id; a deleted order was cancelled or archived before",
-    "products/delete": "tells only the id, and an event carries the whole product",
-    "inventory_levels/update": "counts stock by inventory item id, without SKU and our location",
-    "inventory_levels/connect": "counts stock by inventory item id, without SKU and our location",
-    "inventory_levels/disconnect": "tells of an inventory item id, without its SKU",
-    "refunds/create": "refunds are not translated yet; orders/updated brings their effect",
-    "customers/delete": "tells only the id",
-    "customers/data_request": "a privacy request: a person must answer it within 30 days",
-    "customers/redact": "a privacy request: a person must erase this customer's data",
-    "shop/redact": "a privacy request: a person must erase this shop's data",
-}
-_IGNORED_FAMILIES: dict[str, str] = {
-    "returns": "returns are not translated yet",
-    "reverse_deliveries": "returns are not translated yet",
-    "reverse_fulfillment_orders": "returns are not translated yet",
-    "inventory_items": "an inventory item's costs and customs data have no canonical place yet",
-    "inventory_transfers": "transfers have no canonical place yet",
-    "inventory_shipments": "transfers have no canonical place yet",
-    "fulfillment_orders": "a plan to ship; fulfillments tell what was shipped",
-    "fulfillment_holds": "a plan to ship; fulfillments tell what was shipped",
-    "fulfillment_events": "parcel tracking has no canonical place yet",
-    "order_transactions": "orders/paid and orders/updated bring the amounts",
-    "tender_transactions": "orders/paid and orders/updated bring the amounts",
-    "customers": "consent and segments have no canonical place yet",
-    "customer": "consent and segments have no canonical place yet",
-    "orders": "orders/updated brings the order when it changed",
-    "products": "products/update brings the product when it changed",
-    "variants": "products/update brings the variants",
-    "draft_orders": "no confirmed purchase",
-    "checkouts": "no confirmed purchase",
-    "carts": "no confirmed purchase",
-    "locations": "places are named in the deployment",
-    "disputes": "disputes have no canonical place yet",
-    "app": "about the app, not about goods",
-    "shop": "about the shop, not about goods",
-    "bulk_operations": "about a job of the app, not about goods",
-}
+entity_key = topics.entity_key
+Reader = Callable[[Obj, Raw], Iterable[Fact]]
 
 
-def translate(raw: Raw) -> Iterator[Event[Entity]]:
-    """Say what one webhook means.
+def translate(raw: Raw) -> Iterator[Fact]:
+    """Say what one record means.
 
-    ContractError names topic, JSON pointer and value. Ignore tells why a topic has no event.
+    ContractError names topic, JSON pointer and value. Ignore tells why a record has no event:
+    nothing of interest, ids only, or an echo of what we did ourselves. RejectedError: a privacy
+    request, which a person must answer (`topics.PRIVACY`).
     """
-    reader = _READERS.get(raw.topic)
-    if reader is None:
-        raise Ignore(_why_ignored(raw.topic))
+    ours = echoed(raw.headers[ECHO_HEADER]) if ECHO_HEADER in raw.headers else {}
+    told = 0
     try:
-        yield reader(Obj(raw.topic, _unwrapped(raw)))
+        for event in _facts(raw):
+            if f"{event.kind}/{event.native_id}" not in ours:
+                told += 1
+                yield event
     except ValidationError as error:  # a fault that no reader foresaw is still the sender's
         raise contract_error(raw.topic, error) from None
+    if ours and not told:
+        commands = ", ".join(sorted(set(ours.values())))
+        raise Ignore(f"echo: this was done by our own command {commands}")
+
+
+def _facts(raw: Raw) -> Iterable[Fact]:
+    if raw.topic in _ORDERS:
+        return _order(raw, _ORDERS[raw.topic])
+    reader = _READERS.get(raw.topic)
+    if reader is None:
+        raise Ignore(topics.why_ignored(raw.topic))
+    return reader(Obj(raw.topic, _unwrapped(raw)), raw)
 
 
 def _unwrapped(raw: Raw) -> object:
@@ -91,230 +80,115 @@ def _unwrapped(raw: Raw) -> object:
     return body
 
 
-def _why_ignored(topic: str) -> str:
-    reason = _IGNORED.get(topic) or _IGNORED_FAMILIES.get(topic.replace(".", "/").partition("/")[0])
-    if reason is None:
-        return f"{topic[:100]!r} is a topic this connector does not know"
-    return f"{topic}: {reason}"
-
-
-def entity_key(topic: str, body: object) -> str:
-    """Whose sequence a webhook belongs to: `order:123`. A fulfilment or refund joins its order's.
-
-    A body whose ids are none gets its family alone as key: it is kept, and `translate` says what
-    is wrong with it. ContractError: the body is no object at all.
-    """
-    read = Obj(topic, body)
-    family = topic.replace(".", "/").partition("/")[0]
-    kind = _KINDS.get(family, family)
+def _order(raw: Raw, type_: str) -> Iterator[Fact]:
+    """One of the topics that carry the whole order."""
     try:
-        native_id = _native_key(topic, family, read)
+        body = ORDER.read(raw)
     except ContractError:
-        native_id = None
-    return f"{kind}:{native_id}" if native_id else kind
+        inner = _unwrapped(raw)
+        if inner is raw.body:
+            raise
+        body = ORDER.of(inner, raw.topic)
+    yield _order_fact(body, raw, type_)
 
 
-_KINDS = {
-    "orders": "order",
-    "fulfillments": "order",
-    "fulfillment_events": "order",
-    "refunds": "order",
-    "order_transactions": "order",
-    "products": "product",
-    "customers": "customer",
-    "inventory_levels": "inventory",
-}
-
-
-def _native_key(topic: str, family: str, body: Obj) -> str | None:
-    if topic == "orders/edited":
-        return body.need_object("order_edit").number("order_id")
-    if family == "inventory_levels":
-        item, location = body.number("inventory_item_id"), body.number("location_id")
-        return f"{item}:{location}" if item and location else None
-    if family != "orders" and _KINDS.get(family) == "order":
-        return body.number("order_id")
-    return body.id()
-
-
-def _order_event(type_: str) -> Callable[[Obj], Event[Entity]]:
-    def read(body: Obj) -> Event[Entity]:
-        data = order(body)
-        updated_at = body.need_moment("updated_at")
-        moment = {
-            "order.placed": data.placed_at,
-            "order.cancelled": data.cancelled_at or updated_at,
-        }.get(type_, updated_at)
-        return Event(
-            type=type_,
-            data=data,
-            native_id=body.need_id(),
-            revision=revision_of(updated_at),
-            occurred_at=moment,
-        )
-
-    return read
-
-
-def _fulfillment_event(fact: str) -> Callable[[Obj], Event[Entity]]:
-    def read(body: Obj) -> Event[Entity]:
-        updated_at = body.need_moment("updated_at")
-        status = body.text("status")
-        order_id, location = body.number("order_id"), body.number("location_id")
-        if order_id is None:
-            body.fail("order_id", "a numeric id", None)
-        body.need("line_items", "a list")
-        data = Fulfillment(
-            order=EntityRef(native_id=order_id),
-            number=body.text("name"),
-            updated_at=updated_at,
-            lines=tuple(_fulfillment_line(line) for line in body.objects("line_items")),
-            tracking=_tracking(body),
-            shipped_at=body.moment("created_at"),
-            cancelled_at=updated_at if status == "cancelled" else None,
-            source_status=status,
-            extensions={EXTENSION: {"location_id": location}} if location else {},
-        )
-        return Event(
-            type="fulfillment.cancelled" if status in NOT_SHIPPED else f"fulfillment.{fact}",
-            data=data,
-            native_id=body.need_id(),
-            revision=revision_of(updated_at),
-            occurred_at=updated_at,
-        )
-
-    return read
-
-
-def _fulfillment_line(line: Obj) -> FulfillmentLine:
-    return FulfillmentLine(
-        line_id=line.need_id(), sku=line.text("sku"), quantity=line.count("quantity")
-    )
-
-
-def _tracking(body: Obj) -> tuple[Tracking, ...]:
-    numbers = body.texts("tracking_numbers")
-    urls = body.texts("tracking_urls")
-    if not numbers and (single := body.text("tracking_number")):
-        numbers = (single,)
-    if not urls and (single := body.text("tracking_url")):
-        urls = (single,)
-    carrier = body.text("tracking_company")
-    return tuple(
-        Tracking(
-            number=numbers[i] if i < len(numbers) else None,
-            carrier=carrier,
-            url=urls[i] if i < len(urls) else None,
-        )
-        for i in range(max(len(numbers), len(urls)))
-    )
-
-
-def _customer_event(body: Obj) -> Event[Entity]:
-    updated_at = body.need_moment("updated_at")
-    first = body.object("default_address")
-    others = [
-        item
-        for item in body.objects("addresses")
-        if first is None or item.data.get("id") != first.data.get("id")
-    ]
-    addresses = [address(item) for item in ([first] if first else []) + others]
-    data = Customer(
-        name=full_name(body) or (first.text("name") if first else None),
-        email=body.text("email"),
-        phone=body.text("phone"),
-        company=first.text("company") if first else None,
-        tax_exempt=body.flag("tax_exempt"),
-        addresses=tuple(item for item in addresses if item is not None),
-        note=body.text("note"),
-        tags=body.tags(),
-        updated_at=updated_at,
-    )
-    return Event(
-        type="customer.changed",
-        data=data,
-        native_id=body.need_id(),
+def _order_fact(body: Body, raw: Raw, type_: str) -> Fact:
+    document = order(body, raw)
+    updated_at = moment(body, "updated_at", raw.topic)
+    when = {"order.placed": "placed_at", "order.cancelled": "cancelled_at"}.get(type_, "")
+    told = document.get(when)
+    return Statement(
+        type=type_,
+        document=document,
+        native_id=native_id(body, raw.topic),
         revision=revision_of(updated_at),
-        occurred_at=updated_at,
+        occurred_at=datetime.fromisoformat(told) if told else updated_at,
     )
 
 
-def _product_event(body: Obj) -> Event[Entity]:
-    """Prices have no currency here: it is the shop's own, which the payload does not tell.
+def _read_order(node: Obj, raw: Raw) -> Iterator[Fact]:
+    """An order as we read it: `orders/updated`, and what was shipped and refunded.
 
-    So they are kept as text in the extensions and not as Money. Variants beyond the first 100
-    are named in `variant_gids` alone (real/README.md, 15c); their number is told in the extensions.
+    So a webhook that never came is made up for, and one that did has told the same events.
     """
-    updated_at = body.need_moment("updated_at")
-    description = body.data.get("body_html")
-    if description is not None and not isinstance(description, str):
-        body.fail("body_html", "text", description)
-    options = [item.text("name") for item in body.objects("options")]
-    variants = tuple(_variant(item, options) for item in body.objects("variants"))
-    extensions: dict[str, object] = {}
-    if (handle := body.text("handle")) is not None:
-        extensions["handle"] = handle
-    if description and len(description) > _MAX_DESCRIPTION:
-        extensions["description_cut_from"] = len(description)
-    if (unseen := len(body.array("variant_gids")) - len(variants)) > 0:
-        extensions["variants_not_in_payload"] = unseen
-    data = Product(
-        name=body.need_text("title"),
-        description=description[:_MAX_DESCRIPTION] if description else None,
-        brand=body.text("vendor"),
-        category=body.text("product_type"),
-        status=body.text("status") or "active",
-        tags=body.tags(),
-        variants=variants,
-        updated_at=updated_at,
-        extensions={EXTENSION: extensions} if extensions else {},
-    )
-    return Event(
-        type="product.changed",
-        data=data,
-        native_id=body.need_id(),
-        revision=revision_of(updated_at),
-        occurred_at=updated_at,
-    )
+    body = _shaped(node, graphql_shapes.order)
+    cancellation = node.object("cancellation")
+    ours = command_in(cancellation.text("staffNote")) if cancellation else None
+    if not ours:
+        fact = "cancelled" if body.data["cancelled_at"] else "updated"
+        yield _order_fact(ORDER.of(body.data, raw.topic), raw, f"order.{fact}")
+    for item in body.objects("fulfillments"):
+        yield from fulfillment_events(item, raw)
+    for item in body.objects("refunds"):
+        try:
+            yield from refund_events(item, raw)
+        except Ignore:
+            continue  # it moved no money, or it was our own: the order is told all the same
+    if ours and not body.array("fulfillments") and not body.array("refunds"):
+        raise Ignore(f"echo: this order was cancelled by our own command {ours}")
 
 
-def _variant(item: Obj, options: list[str | None]) -> Variant:
-    names = [options[i] if i < len(options) else None for i in range(3)]
-    chosen = {
-        name or f"option{i + 1}": value
-        for i, name in enumerate(names)
-        if (value := item.text(f"option{i + 1}")) is not None
-    }
-    prices = {
-        key: format(amount, "f")
-        for key in ("price", "compare_at_price")
-        if (amount := item.amount(key)) is not None
-    }
-    if (stocked := item.number("inventory_item_id")) is not None:
-        prices["inventory_item_id"] = stocked
-    return Variant(
-        variant_id=item.need_id(),
-        sku=item.text("sku"),
-        barcode=item.text("barcode"),
-        title=item.text("title"),
-        options=chosen,
-        extensions={EXTENSION: prices} if prices else {},
+def _watched(body: Obj, raw: Raw) -> NoReturn:
+    """What the watchdog found: kept when it is mended, for a person when it is not."""
+    gone, made = body.texts("gone"), body.texts("made_again")
+    left = [topic for topic in gone if topic not in made]
+    if not left:
+        raise Ignore(f"webhook subscriptions were gone and are made again: {', '.join(made)}")
+    faults = body.data.get("faults")
+    told = faults.values() if isinstance(faults, dict) else ()
+    said = "; ".join(str(words)[:200] for words in told) or body.text("why") or "make it again"
+    raise RejectedError(
+        f"Shopify has no webhook subscription for {', '.join(left)} any more: {said}. "
+        "The sweep brings such news meanwhile",
+        reason="webhook_subscriptions_missing",
     )
 
 
-_READERS: dict[str, Callable[[Obj], Event[Entity]]] = {
-    "orders/create": _order_event("order.placed"),
-    "orders/updated": _order_event("order.updated"),
-    "orders/paid": _order_event("order.paid"),
-    "orders/cancelled": _order_event("order.cancelled"),
-    "orders/fulfilled": _order_event("order.updated"),
-    "orders/partially_fulfilled": _order_event("order.updated"),
-    "fulfillments/create": _fulfillment_event("shipped"),
-    "fulfillments/update": _fulfillment_event("updated"),
-    "customers/create": _customer_event,
-    "customers/update": _customer_event,
-    "customers/enable": _customer_event,
-    "customers/disable": _customer_event,
-    "products/create": _product_event,
-    "products/update": _product_event,
+def _shaped(node: Obj, shape: Callable[[Obj], graphql_shapes.Body]) -> Obj:
+    return Obj(node.topic, shape(node), node.pointer)
+
+
+def _read(shape: Callable[[Obj], graphql_shapes.Body], reader: Reader) -> Reader:
+    return lambda node, raw: reader(_shaped(node, shape), raw)
+
+
+_ORDERS = {
+    "orders/create": "order.placed",
+    "orders/updated": "order.updated",
+    "orders/paid": "order.paid",
+    "orders/cancelled": "order.cancelled",
+    "orders/fulfilled": "order.updated",
+    "orders/partially_fulfilled": "order.updated",
 }
+"""Topics that carry a whole order, and their events."""
+
+_READERS: dict[str, Reader] = {
+    "fulfillments/create": partial(fulfillment_events, fact="shipped"),
+    "fulfillments/update": partial(fulfillment_events, fact="updated"),
+    "refunds/create": refund_events,
+    "order_transactions/create": transaction_events,
+    "disputes/create": dispute_events,
+    "disputes/update": dispute_events,
+    "customers/create": customer_events,
+    "customers/update": customer_events,
+    "customers/enable": customer_events,
+    "customers/disable": customer_events,
+    "customers/merge": merged_events,
+    "customers_email_marketing_consent/update": consent_events,
+    "customers_marketing_consent/update": consent_events,
+    "products/create": product_events,
+    "products/update": product_events,
+    "products/delete": removed_events,
+    "inventory_items/create": item_events,
+    "inventory_items/update": item_events,
+    "Order": _read_order,
+    "Fulfillment": _read(graphql_shapes.fulfillment, fulfillment_events),
+    "FulfillmentOrder": fulfillment_order_events,
+    "Return": return_events,
+    "InventoryLevel": level_events,
+    "Product": _read(graphql_shapes.product, product_events),
+    "Customer": _read(graphql_shapes.customer, customer_events),
+    topics.SUBSCRIPTIONS: _watched,
+    **dict.fromkeys(topics.PRIVACY, privacy),
+}
+"""Topics of webhooks, and the types of what we read ourselves."""

@@ -1,0 +1,174 @@
+"""The lines of a Shopify order, as canonical documents: what was bought, and how far it has come.
+
+Counters come from the logs in the payload, never from a status word:
+
+- `shipped`: quantities in `fulfillments` that are not cancelled, in error or failed.
+- what is no longer wanted is `quantity` less `current_quantity`. The part that `refunds` name as
+  `return`, as far as it was shipped, is `return_received` and `restocked`; the rest is
+  `cancelled`, as far as it was not shipped. An order with `cancelled_at` has all that was not
+  shipped cancelled.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from crossdock.reading import fault
+
+from crossdock_shopify.order_parts import (
+    EXTENSION,
+    About,
+    Document,
+    allocated,
+    named,
+    native_id,
+    only_given,
+    side,
+    summed,
+    tax_lines,
+)
+from crossdock_shopify.order_shapes import Body, Line, Refund
+
+NOT_SHIPPED = frozenset({"cancelled", "error", "failure"})
+"""Fulfilments in these states hold no goods of the order."""
+
+
+def order_lines(body: Body, refunds: list[Refund], about: About) -> list[Document]:
+    shipped = _shipped(body, about) if body.get("fulfillments") else {}
+    refunded = _refunded_lines(refunds, about) if refunds else {}
+    lines = []
+    for index, line in enumerate(body["line_items"]):
+        line_id = native_id(line, about.topic, f"/line_items/{index}")
+        refund = refunded.get(line_id, _NO_REFUND)
+        counters = _counters(line, index, shipped.get(line_id, 0), refund, about)
+        lines.append(_line(line, line_id, counters, about))
+    return lines
+
+
+def _line(line: Line, line_id: str, counters: Document, about: About) -> Document:
+    """One position, field by field: this runs more often than anything else here."""
+    found: Document = {"line_id": line_id}
+    if sku := line.get("sku"):
+        found["sku"] = sku
+    if title := line.get("name") or line.get("title"):
+        found["title"] = title
+    if product := line.get("product_id"):
+        found["product"] = {"native_id": product}
+    if variant := line.get("variant_id"):
+        found["variant"] = {"native_id": variant}
+    if nature := _nature(line):
+        found["nature"] = nature
+    if not line.get("requires_shipping"):
+        found["requires_shipping"] = False
+    service = line.get("fulfillment_service") or "manual"
+    if service not in _OWN_HANDS:
+        found["fulfilled_by"] = "3pl"
+    found.update(counters)
+    found["unit_price"] = {"amount": line["price"], "currency": about.currency}
+    if allocations := line.get("discount_allocations"):
+        found["discounts"] = allocated(allocations, about)
+    if taxes := line.get("tax_lines"):
+        found["taxes"] = tax_lines(taxes, about)
+    if service != "manual" or line.get("properties"):
+        found["extensions"] = _line_extensions(line, service)
+    return found
+
+
+_OWN_HANDS = frozenset({"manual", "gift_card"})
+
+
+def _counters(
+    line: Line, index: int, shipped: int, refund: "_LineRefund", about: About
+) -> Document:
+    """How far the line has come, from the logs."""
+    ordered, current = line["quantity"], line.get("current_quantity")
+    at = f"/line_items/{index}"
+    if shipped > ordered:
+        what = f"at least {shipped}, the quantity in fulfillments"
+        raise fault(about.topic, f"{at}/quantity", what, ordered)
+    if current is None:
+        current = max(ordered - refund.quantity, 0)
+    if current > ordered:
+        what = f"at most {ordered}, the quantity"
+        raise fault(about.topic, f"{at}/current_quantity", what, current)
+    found: Document = {"ordered": str(ordered)}
+    if current == ordered and not shipped and not about.cancelled and refund is _NO_REFUND:
+        return found
+    removed, left = ordered - current, ordered - shipped
+    returned = min(refund.returned, shipped, removed)
+    cancelled = left if about.cancelled else min(removed - returned, left)
+    for name, count in (
+        ("cancelled", cancelled),
+        ("shipped", shipped),
+        ("return_received", returned),
+        ("restocked", returned),
+    ):
+        if count:
+            found[name] = str(count)
+    if refund.amount is not None:
+        found["refunded"] = summed(refund.amount, about.currency, about.topic, at)
+    return found
+
+
+@dataclass(slots=True)
+class _LineRefund:
+    """What `refunds` say of one line."""
+
+    quantity: int = 0
+    returned: int = 0
+    amount: Decimal | None = None
+
+
+_NO_REFUND = _LineRefund()
+
+
+def _shipped(body: Body, about: About) -> dict[str, int]:
+    """Line id to quantity, over all fulfilments that hold goods."""
+    shipped: dict[str, int] = {}
+    for f, fulfilment in enumerate(body.get("fulfillments") or ()):
+        if fulfilment.get("status") in NOT_SHIPPED:
+            continue
+        for i, line in enumerate(fulfilment.get("line_items") or ()):
+            line_id = native_id(line, about.topic, f"/fulfillments/{f}/line_items/{i}")
+            shipped[line_id] = shipped.get(line_id, 0) + line["quantity"]
+    return shipped
+
+
+def _refunded_lines(refunds: list[Refund], about: About) -> dict[str, _LineRefund]:
+    found: dict[str, _LineRefund] = {}
+    for r, refund in enumerate(refunds):
+        for i, item in enumerate(refund.get("refund_line_items") or ()):
+            at = f"/refunds/{r}/refund_line_items/{i}"
+            inner: Mapping[str, Any] = item.get("line_item") or {"id": item.get("line_item_id")}
+            entry = found.setdefault(native_id(inner, about.topic, at), _LineRefund())
+            entry.quantity += item["quantity"]
+            if item.get("restock_type") == "return":
+                entry.returned += item["quantity"]
+            amount = side(
+                item.get("subtotal_set"),
+                "shop_money",
+                about.currency,
+                about.topic,
+                f"{at}/subtotal_set",
+            )
+            if amount is not None:
+                entry.amount = (entry.amount or Decimal(0)) + Decimal(amount)
+    return found
+
+
+def _nature(line: Line) -> str | None:
+    """None for goods, which are the default."""
+    if line.get("gift_card"):
+        return "gift_card"
+    if line.get("tip") is not None or line.get("tip_payment_gateway"):
+        return "tip"
+    return None if line.get("requires_shipping") else "digital"
+
+
+def _line_extensions(line: Line, service: str) -> Document:
+    found = only_given(
+        properties=named(line.get("properties")),
+        fulfillment_service=None if service == "manual" else service,
+    )
+    return {EXTENSION: found}
