@@ -89,7 +89,8 @@ class _Plan:
     names: tuple[str, ...]
     fixed: Mapping[str, Any]
     """Values that stand in the statement itself."""
-    processors: Mapping[str, Callable[[Any], Any]]
+    cares: tuple[tuple[int, Callable[[Any], Any]], ...]
+    """What the type of the value at a place does to it."""
     lists: frozenset[str]
     places: str | None
     """The `(?, …)` of an INSERT's one row, where no other values follow it."""
@@ -99,10 +100,8 @@ class _Plan:
         if self.fixed:
             row = {**self.fixed, **row}
         out = [row[name] for name in self.names]
-        if self.processors:
-            for at, name in enumerate(self.names):
-                if name in self.processors:
-                    out[at] = self.processors[name](out[at])
+        for at, care in self.cares:
+            out[at] = care(out[at])
         return out
 
     def together(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
@@ -141,16 +140,13 @@ def _plan(made: Any, tx: Connection) -> _Plan:
     assert isinstance(made, SQLCompiler)
     names = tuple(made.positiontup or ())
     text, places = str(made), f"({', '.join('?' * len(names))})"
-    processors = {}
-    for name in names:
-        process = made.binds[name].type.dialect_impl(tx.dialect).bind_processor(tx.dialect)
-        if process is not None:
-            processors[name] = process
+    kinds = [made.binds[name].type.dialect_impl(tx.dialect) for name in names]
+    cares = ((at, kind.bind_processor(tx.dialect)) for at, kind in enumerate(kinds))
     return _Plan(
         text=text,
         names=names,
         fixed={name: value for name, value in made.params.items() if value is not None},
-        processors=processors,
+        cares=tuple((at, care) for at, care in cares if care is not None),
         lists=frozenset(name for name in names if made.binds[name].expanding),
         places=places if made.isinsert and f"VALUES {places}" in text else None,
     )
