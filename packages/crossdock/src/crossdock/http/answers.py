@@ -45,6 +45,11 @@ class Headers(dict[str, str]):
             before = super().get(key)
             super().__setitem__(key, value if before is None else f"{before}, {value}")
 
+    @classmethod
+    def of_raw(cls, pairs: Iterable[tuple[bytes, bytes]]) -> "Headers":
+        """From the wire; what is beyond ASCII is read as Latin-1 (RFC 9110 5.5)."""
+        return cls((name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs)
+
     def __getitem__(self, name: str) -> str:
         return super().__getitem__(name.lower())
 

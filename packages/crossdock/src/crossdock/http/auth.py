@@ -65,7 +65,7 @@ class TokenAuth:
         self, fetch: Fetch, *, header: str = "Authorization", scheme: str = "Bearer"
     ) -> None:
         self._fetch = fetch
-        self._header = header
+        self._header = header.lower()
         self._prefix = f"{scheme} " if scheme else ""
         self._token: Token | None = None
         self._renew_at = 0.0

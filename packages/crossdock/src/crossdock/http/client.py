@@ -7,9 +7,9 @@ continuation one day (research note on httpx2) and connectors must not notice.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -86,7 +86,7 @@ class Http:
         self.redact = redact or Redactor()
         self.pacer = pacer or Pacer(name)
         self.pacer.declare(limits or {})
-        self._headers = dict(headers or {})
+        self._headers = _by_name(headers or {})
         for header, value in self._headers.items():
             if _is_secret(header):
                 self.redact.add(value.partition(" ")[2] or value)
@@ -180,8 +180,8 @@ class Http:
         other only when it certainly did nothing. `follow` lets a GET or HEAD follow redirects,
         without credentials when they lead to another host.
         """
-        what = self.redact(f"{method} {path} at {self.name}")
-        call_headers = dict(headers or {})
+        what = f"{method} {self.redact.address(path)} at {self.name}"
+        call_headers = _by_name(headers or {})
         try:
             if json is not None:
                 content = jsontext.dump(json)
@@ -193,7 +193,7 @@ class Http:
             reason = self.redact(str(error))
             raise ContractError(f"{what}: the body cannot be written: {reason}") from None
         if idempotency_key is not None:
-            call_headers[self._idempotency_header] = _checked(idempotency_key)
+            call_headers[self._idempotency_header.lower()] = _checked(idempotency_key)
         retry = retry or self._retry
         safe = idempotent or idempotency_key is not None or method in SAFE_METHODS
         attempt, waited_s = 0, 0.0
@@ -202,10 +202,7 @@ class Http:
             try:
                 return await self._paced(
                     what,
-                    lambda: self._client.build_request(
-                        method, path, params=params, content=content
-                    ),
-                    headers=call_headers,
+                    _Sending(method, path, params, content, call_headers),
                     timeout_s=timeout_s or self._timeout_s,
                     most=max_bytes or self._max_bytes,
                     accept=accept,
@@ -232,9 +229,8 @@ class Http:
     async def _paced(
         self,
         what: str,
-        build: Callable[[], httpx.Request],
+        sending: "_Sending",
         *,
-        headers: Mapping[str, str],
         timeout_s: float,
         most: int,
         accept: frozenset[int] | set[int],
@@ -247,9 +243,7 @@ class Http:
         renewed = False
         while True:
             await self.pacer.take(bucket, cost)
-            response, sent = await self._once(
-                what, build, headers, timeout_s, most, authenticated, follow
-            )
+            response, sent = await self._once(what, sending, timeout_s, most, authenticated, follow)
             reading = rates.read_headers(response.headers, response.status, time.time())
             await self.pacer.learn(reading, bucket)
             if response.status < 300 or response.status in accept:
@@ -265,8 +259,7 @@ class Http:
     async def _once(
         self,
         what: str,
-        build: Callable[[], httpx.Request],
-        headers: Mapping[str, str],
+        sending: "_Sending",
         timeout_s: float,
         most: int,
         authenticated: bool,
@@ -275,22 +268,19 @@ class Http:
         """Send it, read it; the answer, and the credentials that went with it."""
         started = time.perf_counter()
         try:
-            request = build()
-            own = authenticated and _origin(request.url) == self._origin
+            own = authenticated and ("://" not in sending.path or self.owns(sending.path))
             sent: Mapping[str, str] = {}
             if own and self._auth is not None:
-                call = Call(method=request.method, url=str(request.url), body=request.content)
-                sent = await self._auth.headers(self, call)
+                sent = _by_name(await self._auth.headers(self, self._call(sending)))
+            request = self._build(sending, {**self._headers, **sent} if own else {})
             async with asyncio.timeout(timeout_s):
-                answer = await self._send(request, own, {**sent, **headers}, timeout_s)
+                answer = await self._send(request, timeout_s)
                 for _ in range(MOST_REDIRECTS if follow else 0):
                     if answer.next_request is None:
                         break
                     await answer.aclose()
-                    request = self._redirected(answer.next_request, what)
-                    own = authenticated and _origin(request.url) == self._origin
-                    carried = {**sent, **headers} if own else {}
-                    answer = await self._send(request, own, carried, timeout_s)
+                    request = self._redirected(answer.next_request, what, sending, sent)
+                    answer = await self._send(request, timeout_s)
                 try:
                     body = Body(what, answer.headers.get("content-encoding", ""), most)
                     content = await body.read(answer.aiter_raw())
@@ -322,7 +312,7 @@ class Http:
             ) from error
         response = Response(
             answer.status_code,
-            Headers(answer.headers.multi_items()),
+            Headers.of_raw(answer.headers.raw),
             content,
             what,
             url=str(answer.url),
@@ -340,13 +330,21 @@ class Http:
             )
         return response, sent
 
-    async def _send(
-        self, request: httpx.Request, own: bool, headers: Mapping[str, str], timeout_s: float
-    ) -> httpx.Response:
-        """`headers` are this call's; those that every call carries go to our own origin alone."""
-        if own:
-            request.headers.update(self._headers)
-        request.headers.update(headers)
+    def _build(self, sending: "_Sending", headers: Mapping[str, str]) -> httpx.Request:
+        """`headers` are what every call carries to our own origin; the call's own win."""
+        return self._client.build_request(
+            sending.method,
+            sending.path,
+            params=sending.params,
+            content=sending.content,
+            headers={**headers, **sending.headers} if headers else sending.headers,
+        )
+
+    def _call(self, sending: "_Sending") -> Call:
+        url = self._build(sending, {}).url
+        return Call(method=sending.method, url=str(url), body=sending.content or b"")
+
+    async def _send(self, request: httpx.Request, timeout_s: float) -> httpx.Response:
         # below the whole time, so that a pool that is full is not taken for a silent vendor
         before_s = min(timeout_s * 0.9, CONNECT_S)
         request.extensions["timeout"] = {
@@ -357,18 +355,42 @@ class Http:
         }
         return await self._client.send(request, stream=True)
 
-    def _redirected(self, following: httpx.Request, what: str) -> httpx.Request:
-        """The next hop, with nothing of ours on it: what may go along is added anew."""
-        if self._origin[0] == "https" and following.url.scheme != "https":
+    def _redirected(
+        self,
+        following: httpx.Request,
+        what: str,
+        sending: "_Sending",
+        sent: Mapping[str, str],
+    ) -> httpx.Request:
+        """The next hop; to another origin nothing of ours goes along."""
+        url = following.url
+        if self._origin[0] == "https" and url.scheme != "https":
             raise RejectedError(
-                f"{what}: redirected from https to {following.url.scheme}; not followed",
+                f"{what}: redirected from https to {url.scheme}; not followed",
                 reason="redirect_downgrade",
             )
-        return self._client.build_request(following.method, following.url)
+        own = _origin(url) == self._origin
+        headers = {**self._headers, **sent, **sending.headers} if own else {}
+        return self._client.build_request(following.method, url, headers=headers)
 
     def _reason(self, error: Exception) -> str:
         text = self.redact(str(error))
         return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _by_name(headers: Mapping[str, str]) -> dict[str, str]:
+    """One name has one case, so that a call's header replaces the configured one."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+class _Sending(NamedTuple):
+    """One request, as it is sent however often."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] | None
+    content: bytes | None
+    headers: Mapping[str, str]
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

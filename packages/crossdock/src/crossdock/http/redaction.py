@@ -52,6 +52,11 @@ class Redactor:
         text = _PARAMETER.sub(rf"\1{HIDDEN}", text)
         return _USERINFO.sub(rf"\1{HIDDEN}@", text)
 
+    def address(self, path: str) -> str:
+        """A path without them; the same, and quicker for one without a query."""
+        plain = "=" not in path and "@" not in path and " " not in path
+        return path if plain and not any(f in path for f in self._forms) else self(path)
+
     def __repr__(self) -> str:
         return f"Redactor({len(self._forms)} forms)"
 
