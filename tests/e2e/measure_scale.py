@@ -17,10 +17,9 @@ from typing import Any
 
 import asyncpg
 import pytest
-import yaml
 from crossdock.bus import embedded_server
 from crossdock.http import Http
-from crossdock_runner.bench.line import _requests, _templates
+from crossdock_runner.bench.line import MARK, bench_orders, signed_requests
 from crossdock_runner.bench.load import Load, drive
 from crossdock_runner.bench.measure import cpu_s, rss_mb
 from crossdock_runner.demo import Site
@@ -140,11 +139,10 @@ async def throughput(
     site, made = Site(folder, adjust=adjust), []
     try:
         site.start_sandboxes()
-        templates = await _templates(site)
+        templates = await bench_orders(site)
         made = [runners(site, f"runner{number}") for number in range(count)]
         for runner in made:
             await runner.ready()
-        web = yaml.safe_load(site.file.read_text())["connections"]["web"]
         before = await writes(postgres)
         pg_pids = postgres_pids(postgres)
         boxes = site._sandboxes.pid
@@ -161,7 +159,7 @@ async def throughput(
         used, started = cpu(), time.perf_counter()
         loads = []
         for number in range(count):
-            request, _ = _requests(templates, str(web["webhook_secret"]), str(web["shop"]))
+            request = signed_requests(site, templates)
             shift = number * 1_000_000
             loads.append(Load(lambda at, request=request, shift=shift: request(at + shift)))
         await asyncio.gather(
@@ -235,13 +233,12 @@ async def test_hand_over(
     site = Site(tmp_path, adjust=adjust)
     try:
         site.start_sandboxes()
-        templates = await _templates(site)
+        templates = await bench_orders(site)
         dying, staying = runners(site, "dying"), None
         await dying.ready()
         staying = runners(site, "staying")
         await staying.ready()
-        web = yaml.safe_load(site.file.read_text())["connections"]["web"]
-        request, number = _requests(templates, str(web["webhook_secret"]), str(web["shop"]))
+        request = signed_requests(site, templates)
         sent: dict[str, float] = {}
         seen: dict[str, float] = {}
         stop = asyncio.Event()
@@ -266,7 +263,7 @@ async def test_hand_over(
                     dying.kill()
                 else:
                     dying.process.terminate()
-            sent[number(at)] = time.perf_counter()
+            sent[f"{MARK}{at}"] = time.perf_counter()
             writer.write(request(at))
             head = await reader.readuntil(b"\r\n\r\n")
             size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
