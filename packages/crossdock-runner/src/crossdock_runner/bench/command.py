@@ -33,8 +33,7 @@ MODULES = (
     "burst",
     "neighbours",
     "steps",
-    "start",
-)
+    "start", "batch")
 
 
 def benches() -> dict[str, Bench]:

@@ -180,6 +180,7 @@ async def _measure(site: Any, orders: list[tuple[bytes, str]], seconds: float) -
     load = Load(signed_requests(site, orders))
     runner, boxes = site.runner.pid, site._sandboxes.pid
     started, cpu_before, boxes_before = time.perf_counter(), cpu_s(runner), cpu_s(boxes)
+    own_before = time.process_time()
     sending = asyncio.create_task(
         drive(load, site.gateway, connections=CONNECTIONS, seconds=seconds)
     )
@@ -196,6 +197,7 @@ async def _measure(site: Any, orders: list[tuple[bytes, str]], seconds: float) -
     wall = time.perf_counter() - started
     end = rss_mb(runner)
     used, boxes_used = cpu_s(runner) - cpu_before, cpu_s(boxes) - boxes_before
+    own = time.process_time() - own_before
     names = await accepted_by_erp(site)
     return Sample(
         count=len(names),
@@ -214,6 +216,7 @@ async def _measure(site: Any, orders: list[tuple[bytes, str]], seconds: float) -
             "sandboxes_rss_mb": rss_mb(boxes),
             "bus_rss_mb": _children(runner, rss_mb),
             "bus_cpu_us": _children(runner, cpu_s) / max(len(names), 1) * 1e6,
+            "load_cpu_us": own / max(len(names), 1) * 1e6,
             "cores": os.cpu_count() or 1,
         }
         | {

@@ -24,7 +24,9 @@ def write_into(page: Path, document: Mapping[str, Any]) -> None:
 
 def tables(document: Mapping[str, Any]) -> str:
     """Where and when, what was reached, and every case."""
-    return "\n".join([*_where(document), "", *_goals(document), "", *_cases(document), ""])
+    parts = [_where(document), _goals(document), _cases(document), _steps(document)]
+    parts += [_whole(document)]
+    return "\n".join("\n".join([*part, ""]) for part in parts)
 
 
 def _where(document: Mapping[str, Any]) -> Iterator[str]:
@@ -77,6 +79,66 @@ def _cases(document: Mapping[str, Any]) -> Iterator[str]:
                 for name in ("cpu_us", "server_cpu_us", "p50_ms", "p99_ms", "rss_mb")
             ]
             yield f"| {row['name']} | {case['what']} | {' | '.join(cells)} |"
+
+
+def _steps(document: Mapping[str, Any]) -> Iterator[str]:
+    """What each step of the runner costs, and what of it is reading, writing and the ledger."""
+    cpu = _figures(document, "steps", "cpu_us")
+    ledger = _figures(document, "steps", "server_cpu_us")
+    if not cpu:
+        return
+    parse = _figures(document, "parse", "cpu_us")
+    translate = _figures(document, "translate", "cpu_us")
+    read, write = parse.get("ours"), parse.get("ours-dump")
+    models = {
+        "translate": translate.get("ours"),
+        "decide": read and write and read + write,
+        "deliver": read,
+        "decide-submitted": read,
+    }
+    yield "| one order in the runner | CPU µs | of it the ledger's threads | canonical language |"
+    yield "|---|---|---|---|"
+    for case in cpu:
+        model = models.get(case)
+        cells = [cpu[case], ledger[case]]
+        shown = [_number(cell) for cell in cells] + [_number(model) if model else "–"]
+        name = "all of it" if case == "ours" else case
+        yield f"| {name} | {' | '.join(shown)} |"
+
+
+def _whole(document: Mapping[str, Any]) -> Iterator[str]:
+    """What one order costs in every process, and what the cores can then do at most."""
+    costs = {
+        what: _figures(document, "line", figure).get("ours", 0.0)
+        for what, figure in (
+            ("runner", "cpu_us"),
+            ("nats-server", "bus_cpu_us"),
+            ("both sandboxes", "server_cpu_us"),
+            ("load generator", "load_cpu_us"),
+        )
+    }
+    whole = sum(costs.values())
+    if not whole:
+        return
+    cores = document["machine"]["cores"]
+    yield "| one order on the whole line | CPU µs | share |"
+    yield "|---|---|---|"
+    for what, cost in costs.items():
+        yield f"| {what} | {_number(cost)} | {cost / whole:.0%} |"
+    most = f"{cores * 1e6 / whole:,.0f} orders/s"
+    yield f"| all, so {cores} cores can do at most {most} | {_number(whole)} | |"
+
+
+def _figures(document: Mapping[str, Any], row: str, figure: str) -> dict[str, float]:
+    """A figure's median of every case of a row that was measured."""
+    for one in document["rows"]:
+        if one["name"] == row:
+            return {
+                name: case["figures"][figure]["median"]
+                for name, case in one.get("cases", {}).items()
+                if figure in case.get("figures", {})
+            }
+    return {}
 
 
 def _number(value: float) -> str:
