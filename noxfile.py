@@ -140,6 +140,16 @@ def pins(session: nox.Session) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """What `crossdock bench --only batch` measures beside us, each in var/peers/<name>."""
+    for name in ("singer-sdk", "airbyte-cdk", "dlt"):
+        venv = ROOT / "var" / "peers" / name.partition("-")[0]
+        session.run("uv", "venv", "--quiet", "--clear", str(venv), external=True)
+        python = str(venv / "bin" / "python")
+        session.run("uv", "pip", "install", "--quiet", "--python", python, name, external=True)
+
+
+@nox.session
 def template(session: nox.Session) -> None:
     """Every combination of the connector template's answers passes the whole kit; takes long."""
     session.run(

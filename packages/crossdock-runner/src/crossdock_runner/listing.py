@@ -1,5 +1,7 @@
 """`crossdock connectors`: what is installed and what it can do."""
 
+import re
+from importlib import resources
 from typing import Any
 
 from crossdock import plugins
@@ -24,9 +26,19 @@ def list_connectors(*, as_json: bool) -> int:
         say(f"    ports    {', '.join(row['ports'])}")
         say(f"    handles  {', '.join(row['handles']) or 'nothing'}")
         say(f"    sandbox  {'yes' if row['sandbox'] else 'no'}")
+        say(f"    tier     {row['tier'] or 'not examined'}")
     if not rows:
         say("none; install one with `pip install crossdock-shopify`")
     return 0
+
+
+def _tier(module: str) -> str | None:
+    """What quality.yaml in the package says; see docs/reference/quality.md."""
+    file = resources.files(module) / "quality.yaml"
+    if not file.is_file():
+        return None
+    found = re.search(r"^tier: ([a-z]+)$", file.read_text("utf-8"), re.MULTILINE)
+    return found[1] if found and found[1] != "none" else None
 
 
 def _row(name: str) -> dict[str, Any]:
@@ -37,6 +49,7 @@ def _row(name: str) -> dict[str, Any]:
         "ports": [],
         "handles": [],
         "sandbox": False,
+        "tier": None,
         "error": None,
     }
     try:
@@ -51,5 +64,6 @@ def _row(name: str) -> dict[str, Any]:
         ports=[port for port in _PORTS if port in ports],
         handles=sorted(connector.handles),
         sandbox=connector.sandbox is not None,
+        tier=_tier(plugins.installed()[name].module),
     )
     return row

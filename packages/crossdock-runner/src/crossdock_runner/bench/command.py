@@ -33,7 +33,9 @@ MODULES = (
     "burst",
     "neighbours",
     "steps",
-    "start", "batch")
+    "start",
+    "batch",
+)
 
 
 def benches() -> dict[str, Bench]:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from crossdock.testing.conformance.kit import TIERS, checks
-from crossdock.testing.conformance.quality import FILE, examine, read
+from crossdock.testing.conformance.quality import FILE, examine, file_of, read
 from crossdock.testing.conformance.subject import Subject
 
 
@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"for {tier}: {', '.join(missing)}")  # noqa: T201
                 break
     if options.write and not options.only:
-        (folder / FILE).write_text(quality.dump(), "utf-8")
+        file_of(folder).write_text(quality.dump(), "utf-8")
         assert read(folder) is not None
     return 1 if bad else 0
 

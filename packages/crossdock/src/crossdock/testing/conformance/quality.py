@@ -1,8 +1,8 @@
 """The tier of a connector, computed from what the kit found; and the file that records it.
 
-`quality.yaml` beside a connector is generated (`python -m crossdock.testing.conformance FOLDER
---write`). Each check's test compares its own outcome with the line there, so the file cannot claim
-what the kit does not find.
+`quality.yaml` in a connector's package, from where it travels with the wheel, is generated
+(`python -m crossdock.testing.conformance FOLDER --write`). Each check's test compares its own
+outcome with the line there, so the file cannot claim what the kit does not find.
 """
 
 import json
@@ -102,9 +102,15 @@ def examine(subject: Subject, only: Iterable[str] = ()) -> tuple[Quality, list[O
     return Quality(name, states, said), outcomes
 
 
+def file_of(home: Path) -> Path:
+    """Where it stands: in the package under src, or in the folder itself where there is none."""
+    packages = [one.parent for one in sorted(home.glob("src/*/__init__.py"))]
+    return (packages[0] if len(packages) == 1 else home) / FILE
+
+
 def read(home: Path) -> Quality | None:
     """What quality.yaml records; None when there is none. Reads only what `dump` writes."""
-    file = home / FILE
+    file = file_of(home)
     if not file.is_file():
         return None
     states: dict[str, str] = {}
@@ -118,15 +124,6 @@ def read(home: Path) -> Quality | None:
             states[found[1]] = found[2]
             said[found[1]] = found[3] or ""
     return Quality(connector, states, said)
-
-
-def recorded_tier(home: Path) -> str | None:
-    """The tier in quality.yaml, without importing any check."""
-    file = home / FILE
-    if not file.is_file():
-        return None
-    found = re.search(r"^tier: ([a-z]+)$", file.read_text("utf-8"), re.MULTILINE)
-    return found[1] if found else None
 
 
 def conformance(subject: Subject) -> Callable[..., None]:

@@ -1,0 +1,124 @@
+"""Every Python block of the connector guides runs, and does what its page says."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import crossdock
+import pytest
+from crossdock.http import Http
+from crossdock.testing.sandbox import serve
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+ROOT = Path(__file__).parents[2]
+PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def page(name: str) -> dict[str, Any]:
+    """What the blocks of a guide define, run one after the other."""
+    names: dict[str, Any] = {"__name__": name}
+    for block in PYTHON.findall((ROOT / f"docs/guides/{name}.md").read_text()):
+        exec(compile(block, f"{name}.md", "exec", dont_inherit=True), names)
+    return names
+
+
+def test_webhooks() -> None:
+    receive = page("webhooks")["receive"]
+    import base64
+
+    body = b'{"id": "17", "version": 2}'
+    signature = base64.b64encode(hmac.digest(b"s3cret", body, hashlib.sha256)).decode()
+    headers = {"x-acme-signature": signature, "x-acme-topic": "order.changed"}
+    raw = receive("s3cret", crossdock.Request(headers=headers, body=body))
+    assert (raw.key, raw.delivery_id, raw.data) == ("order:17", "order.changed:17:2", body)
+    with pytest.raises(crossdock.AuthError):
+        receive("s3cret", crossdock.Request(headers=headers, body=body + b" "))
+
+
+def test_polling() -> None:
+    poll = page("polling")["poll"]
+    rows = [
+        {"id": str(i), "version": i, "updated_at": f"2026-01-0{i}T00:00:00Z"} for i in (1, 2, 3)
+    ]
+
+    async def orders(request: Request) -> Response:
+        at = int(request.query_params.get("page", "0"))
+        left = [one for one in rows if one["updated_at"] >= request.query_params.get("since", "")]
+        following = str(at + 2) if at + 2 < len(left) else None
+        return JSONResponse({"items": left[at : at + 2], "next": following})
+
+    async def read() -> tuple[list[Any], list[Any]]:
+        async with (
+            serve(Starlette(routes=[Route("/orders", orders)])) as url,
+            Http(name="acme", base_url=url) as http,
+        ):
+            first = [raw async for raw in poll(http, None)]
+            return first, [raw async for raw in poll(http, first[-1].cursor)]
+
+    first, second = asyncio.run(read())
+    assert [raw.key for raw in first] == ["order:1", "order:2", "order:3"]
+    assert [raw.delivery_id for raw in second] == ["order:3:3"]
+
+
+def test_mapping() -> None:
+    names = page("mapping")
+    (event,) = names["translate"](names["SAMPLE"].raw())
+    assert str(event.data.list_price.amount) == "12.50"
+    report = names["COVERAGE"].report()
+    assert set(report.mapped) == {"/id", "/version", "/label", "/cents"}
+    assert set(report.extended) == {"/color"}
+    assert set(report.ignored) == {"/shelf"}
+    assert report.unexplained == []
+
+
+def test_sandboxes() -> None:
+    box = page("sandboxes")["AcmeSandbox"]()
+
+    async def tell() -> None:
+        async with serve(box.app) as url:
+            token = box.connection(url)["token"]
+            headers = {"Authorization": f"Bearer {token}"}
+            async with Http(name="acme", base_url=url, headers=headers) as http:
+                await http.put("stock", json={"sku": "A", "available": "7"})
+            async with Http(name="acme", base_url=url) as http:
+                with pytest.raises(crossdock.AuthError):
+                    await http.put("stock", json={"sku": "A", "available": "8"})
+
+    asyncio.run(tell())
+    assert box.stock == {"A": "7"}
+
+
+def test_faults() -> None:
+    call = page("faults")["call"]
+    answers = iter([{"id": "1"}, {"error": "THROTTLED"}, {"error": "no such SKU"}])
+
+    async def answer(request: Request) -> Response:
+        return JSONResponse(next(answers))
+
+    async def ask() -> None:
+        app = Starlette(routes=[Route("/x", answer, methods=["POST"])])
+        async with serve(app) as url, Http(name="acme", base_url=url) as http:
+            assert (await call(http, "x", {})).json() == {"id": "1"}
+            with pytest.raises(crossdock.RateLimitedError):
+                await call(http, "x", {})
+            with pytest.raises(crossdock.RejectedError, match="no such SKU"):
+                await call(http, "x", {})
+
+    asyncio.run(ask())
+
+
+def test_the_subject_of_the_conformance_guide_names_real_parts() -> None:
+    from crossdock.testing.conformance import Subject
+
+    text = (ROOT / "docs/guides/conformance.md").read_text()
+    for name in Subject.__dataclass_fields__:
+        if name != "sandbox":
+            assert f"`{name}`" in text, name
+    assert json.dumps("acme") in text
