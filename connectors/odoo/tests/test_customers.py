@@ -82,6 +82,24 @@ async def test_the_one_with_the_same_email_is_taken_over(box: OdooSandbox, conne
     assert other.native_id != receipt.native_id
 
 
+async def test_orders_do_not_rewrite_a_contact_that_was_there(
+    box: OdooSandbox, connect: Any, order: Any, command: Any
+) -> None:
+    """One by one, in a batch, and when edited: only `customer.publish` writes to it."""
+    there = {"name": "A. Byron", "email": "ada_b@example.com", "street": "Kept 1"}
+    native = box.store.create("res.partner", there)
+    customer = {"customer": EntityRef(id=_ada().id)}
+    async with connect(box) as odoo:
+        await odoo.apply(_wish(_ada(name=None, addresses=())))
+        await odoo.apply(command(order(1, **customer)))
+        await odoo.apply_many([command(order(2, **customer)), command(order(3, **customer))])
+        await odoo.apply(command(order(1, **customer), "order.update"))
+    row = box.store.row("res.partner", native)
+    assert (row["name"], row["street"]) == ("A. Byron", "Kept 1")
+    sales = box.store.tables["sale.order"].rows.values()
+    assert [sale["partner_id"] for sale in sales] == [native] * 3
+
+
 @pytest.mark.parametrize("config", [{}, {"match_customers": "never"}])
 async def test_when_nobody_is_taken_over(config: Any, connect: Any) -> None:
     """Two with the same email, an employee, or the wish not to."""

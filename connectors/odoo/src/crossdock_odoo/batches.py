@@ -167,7 +167,8 @@ class Batches:
         self, prepared: Sequence[Prepared]
     ) -> dict[str, int | crossdock.CrossdockError]:
         """Partners by external id. An address that is there says what it is to say: its name is
-        a digest of it. A customer is written only when something changed."""
+        a digest of it. A customer is written only when something changed, and never when the
+        contact was there before us."""
         rows = {row["id"]: row for ready in prepared for row in ready.parties.rows}
         cut = len(self.orders.namespace) + 1
         known = await self._known(name[cut:] for name in rows) if rows else {}
@@ -187,6 +188,7 @@ class Batches:
             for key, native in natives.items()
             if rows[key]["parent_id/id"] or _same(rows[key], current.get(native, {}))
         }
+        contacts |= await self.orders.taken([rows[key] for key in natives if key not in contacts])
         missing = [row for key, row in rows.items() if key not in contacts]
         missing.sort(key=lambda row: bool(row["parent_id/id"]))  # parents in one go, first
         written = await load_each(self.orders.rpc, "res.partner", [[row] for row in missing])

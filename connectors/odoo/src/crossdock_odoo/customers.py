@@ -46,6 +46,7 @@ class Customers:
             native = await self._by_email(customer.email)
             if native is not None:
                 taken = True
+                self.master.took_over()
                 await leave_marks(
                     self.rpc, self.namespace, {name: native}, noupdate=True, model="res.partner"
                 )

@@ -120,8 +120,9 @@ class Edits:
         orders = self.orders
         ready = await orders.preparer.prepare(order, empty=True)
         who = ready.parties
-        ids = await load(orders.rpc, "res.partner", who.rows)
-        contacts = {"ship_to": ids[who.ship_to], "invoice_to": ids[who.invoice_to]}
+        ids = await orders.contacts(who.rows)
+        places = {"ship_to": who.ship_to, "invoice_to": who.invoice_to}
+        contacts = {what: ids[who.rows[place]["id"]] for what, place in places.items()}
         ours = await self._ours(state["order_line"])
         tax_field = ready.names.tax_field
         fields = ["product_id", "name", "product_uom_qty", "price_unit", "qty_delivered"]

@@ -4,6 +4,7 @@ Ids of what is found are kept for the life of the connection; what is not found 
 each time, so that a product created a minute ago is seen.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,9 @@ from crossdock.jsontext import shorten
 from crossdock_odoo.mapping import plain
 from crossdock_odoo.rpc import Rpc
 from crossdock_odoo.saleorder import FREE_DIGITS
+
+TAKEN_S = 60.0
+"""How long another runner's taking over of a first contact may go unnoticed."""
 
 
 @dataclass
@@ -29,6 +33,8 @@ class MasterData:
     _taxes: dict[tuple[Decimal, bool], int] = field(default_factory=dict)
     _warehouses: dict[str, int] | None = None
     _languages: tuple[str, ...] | None = None
+    _taken: bool = False
+    _ask_taken_at: float = 0.0
     _digits: int | None = None
     _currency: str | None = None
     _locations: dict[str, tuple[int, int]] | None = None
@@ -217,6 +223,23 @@ class MasterData:
         """The condition for products whose stock is counted; `path` leads to the product."""
         name = await self.rpc.fields.name("product.product", "is_storable")
         return [[f"{path}{name}", "=", True if name == "is_storable" else "product"]]
+
+    async def any_taken(self, namespace: str) -> bool:
+        """Whether any contact was taken over; a no is asked again after TAKEN_S."""
+        if self.rpc.config.match_customers == "never":
+            return False
+        if not self._taken and time.monotonic() >= self._ask_taken_at:
+            marks = [["module", "=", namespace], ["model", "=", "res.partner"]]
+            found = await self.rpc.call(
+                "ir.model.data", "search_count", domain=[*marks, ["noupdate", "=", True]], limit=1
+            )
+            self._taken = bool(found)
+            self._ask_taken_at = time.monotonic() + TAKEN_S
+        return self._taken
+
+    def took_over(self) -> None:
+        """A contact was taken over just now."""
+        self._taken = True
 
     async def price_digits(self) -> int:
         """Decimal places of a unit price: all in 19, "Product Price" before (2 by default)."""

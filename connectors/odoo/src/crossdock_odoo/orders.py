@@ -131,15 +131,38 @@ class Orders:
         The order's id, and the names of the lines in the order in which Odoo numbers them.
         """
         ready = await self.preparer.prepare(order)
-        rows = ready.parties.rows
-        ids = await load(self.rpc, "res.partner", rows)
-        contacts = {row["id"]: found for row, found in zip(rows, ids, strict=True)}
+        contacts = await self.contacts(ready.parties.rows)
         try:
             loaded = await load(self.rpc, "sale.order", ready.rows(contacts))
         except crossdock.RejectedError:
             self.master.forget_products(line.sku for line in ready.lines)
             raise
         return loaded[0], ready.line_names
+
+    async def contacts(self, rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
+        """Write the partners of an order; their ids by external id."""
+        taken = await self.taken(rows)
+        fresh = [row for row in rows if row["id"] not in taken]
+        ids = await load(self.rpc, "res.partner", fresh) if fresh else []
+        return taken | {row["id"]: found for row, found in zip(fresh, ids, strict=True)}
+
+    async def taken(self, rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
+        """Customers whose contact was there before us: `customer.publish` alone writes to those."""
+        cut = len(self.namespace) + 1
+        names = sorted({row["id"][cut:] for row in rows if not row["parent_id/id"]})
+        if not names or not await self.master.any_taken(self.namespace):
+            return {}
+        marks = await self.rpc.search_read(
+            "ir.model.data",
+            [
+                ["module", "=", self.namespace],
+                ["model", "=", "res.partner"],
+                ["name", "in", names],
+                ["noupdate", "=", True],
+            ],
+            ["name", "res_id"],
+        )
+        return {f"{self.namespace}.{mark['name']}": mark["res_id"] for mark in marks}
 
     async def confirm(
         self, order: Order, native: int, state: str, names: Sequence[str] = ()

@@ -20,7 +20,6 @@ import crossdock
 from crossdock.canonical import Fulfillment, Order
 
 from crossdock_odoo.externalids import line_id_of
-from crossdock_odoo.loading import load
 from crossdock_odoo.mapping import STAMP
 from crossdock_odoo.orders import Orders
 from crossdock_odoo.preparing import Prepared
@@ -228,8 +227,9 @@ class Tills:
         placed = order.placed_at.astimezone(UTC).strftime(STAMP)
         partner = None
         if order.customer or order.email or ready.parties.rows[0]["email"]:
-            ids = await load(self.orders.rpc, "res.partner", ready.parties.rows)
-            partner = ids[ready.parties.customer]
+            rows = ready.parties.rows
+            contacts = await self.orders.contacts(rows)
+            partner = contacts[rows[ready.parties.customer]["id"]]
         return {
             "uuid": _uuid(order, "order"),
             "name": order.number,

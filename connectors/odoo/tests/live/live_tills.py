@@ -130,7 +130,7 @@ async def test_till_orders_are_sold_once(lab: Any, connect: Any) -> None:
         orders = [
             lab.order(
                 sales_channel="pos",
-                payment=PaymentSummary(captured=_money("69.84"), methods=("Cash",)),
+                payment=PaymentSummary(captured=_money("69.84"), methods=("Card",)),
             )
             for _ in range(4)
         ]
