@@ -96,14 +96,14 @@ async def test_a_return_in_parts(lab: Any, connect: Any) -> None:
         with lab.step("return_receipt.create, partial"):
             booked = await odoo.apply(lab.command(first, "return_receipt.create"))
         assert booked.native_id == expected.native_id
-        assert await _delivered(odoo, native) == [1.0, 3.0, 0.0]
+        assert (await _delivered(odoo, native))[:2] == [1.0, 3.0]
         rest = await odoo.apply(lab.command(second, "return_receipt.create"))
         assert rest.native_id != booked.native_id
         for told in (first, second):
             wish = lab.command(told, "return_receipt.create", 2)
             assert await odoo.find(wish) is not None
             assert not (await odoo.apply(wish)).changed
-        assert await _delivered(odoo, native) == [0.0, 2.0, 0.0]
+        assert (await _delivered(odoo, native))[:2] == [0.0, 2.0]
         after = await _on_hand(odoo, lab.products[order.lines[0].sku], lab.location)
         assert after == before + 2
 
@@ -134,7 +134,7 @@ async def test_dispositions(lab: Any, connect: Any) -> None:
         assert await _on_hand(odoo, mug, lab.location) == mugs + 1
         assert await _on_hand(odoo, mug, made[0]) == 1
         assert await _on_hand(odoo, tote, lab.location) == totes
-        assert await _delivered(odoo, native) == [0.0, 1.0, 0.0]
+        assert (await _delivered(odoo, native))[:2] == [0.0, 1.0]
 
 
 async def test_a_return_is_called_off(lab: Any, connect: Any) -> None:
