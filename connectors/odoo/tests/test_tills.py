@@ -12,6 +12,7 @@ from crossdock.canonical import (
     FulfillmentLine,
     Money,
     PaymentSummary,
+    Refund,
 )
 from crossdock_odoo.sandbox import Misbehaviour, OdooSandbox
 
@@ -101,6 +102,18 @@ async def test_a_till_order_is_not_rewritten(
             id="c", type="fulfillment.create", data=shipment, entity_id="ful_1"
         )
         assert "left with the sale" in (await odoo.apply(wish)).note
+        hold = command(sale(), "order.hold")
+        back = Refund(
+            order=EntityRef(id=sale().id, native_id=receipt.native_id),
+            amount=Money(amount=Decimal("1.00"), currency="USD"),
+            state="succeeded",
+            requested_at="2026-11-23T00:00:00Z",
+        )
+        refund = crossdock.Command(id="r", type="refund.create", data=back, entity_id="rfd_1")
+        for wish in (hold, refund):
+            with pytest.raises(crossdock.RejectedError, match="sold at a till") as caught:
+                await odoo.apply(wish)
+            assert caught.value.reason == "till_order"
 
 
 BAD = {

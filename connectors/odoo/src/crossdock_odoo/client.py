@@ -126,8 +126,10 @@ class Odoo:
         return await wish.apply(command)
 
     def _wish(self, command: crossdock.Command[Any]) -> Wish | None:
-        till = self.till_wishes.get(command.type)
-        return till if till and self.tills.concerns(command) else self.wishes.get(command.type)
+        wish = self.wishes.get(command.type)
+        if wish is None or not self.tills.concerns(command):
+            return wish
+        return self.till_wishes.get(command.type) or Wish(self.tills.refuse)
 
     async def apply_many(
         self, commands: Sequence[crossdock.Command[Any]]
@@ -218,5 +220,7 @@ async def open_odoo(config: OdooConfig, context: crossdock.Context) -> AsyncIter
                 "order.update": Wish(tills.update),
                 "order.cancel": Wish(tills.cancel),
                 "fulfillment.create": Wish(tills.handed_over),
+                "payment.create": Wish(tills.handed_over),
+                "order.release": Wish(tills.handed_over),
             },
         )

@@ -17,7 +17,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import crossdock
-from crossdock.canonical import Fulfillment, Order
+from crossdock.canonical import EntityRef, Order
 
 from crossdock_odoo.externalids import line_id_of
 from crossdock_odoo.mapping import STAMP
@@ -43,14 +43,24 @@ class Tills:
         data = command.data
         if isinstance(data, Order):
             return data.sales_channel in self.orders.rpc.config.tills
-        if isinstance(data, Fulfillment):
-            told = command.native_id(data.order.id or "") or data.order.native_id or ""
+        order = getattr(data, "order", None)
+        if isinstance(order, EntityRef):
+            told = command.native_id(order.id or "") or order.native_id or ""
             return told.startswith(KEY)
         return False
 
     async def handed_over(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
-        """A shipment of what left with the sale: nothing to do."""
-        return crossdock.Receipt(changed=False, note="a till order: its goods left with the sale")
+        """A shipment or payment of what was paid and left with the sale: nothing to do."""
+        note = "a till order: it was paid, and its goods left with the sale"
+        return crossdock.Receipt(changed=False, note=note)
+
+    async def refuse(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
+        """RejectedError: what staff must do at the till, such as a refund or a return."""
+        raise crossdock.RejectedError(
+            f"{command.type}: this order was sold at a till of Odoo's, so it is done there (Point "
+            "of Sale, Orders, Return Products). Do it by hand and settle this",
+            reason="till_order",
+        )
 
     async def create(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
         """Once by `uuid`. RejectedError: not paid, no such till or payment method, currency."""
