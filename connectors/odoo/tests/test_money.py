@@ -185,6 +185,18 @@ async def test_what_is_not_booked_says_why(
     assert moves(box, "out_refund") == moves(box, "out_refund", "draft") == []
 
 
+async def test_a_refund_in_another_currency_is_for_a_person(
+    connect: Callable[..., Any], order: Callable[..., Order]
+) -> None:
+    box = OdooSandbox()
+    async with connect(box) as odoo:
+        await bought(box, odoo, order())
+        given = refund(order(), "5.00").model_copy(update={"amount": money("5.00", "EUR")})
+        with pytest.raises(crossdock.RejectedError) as caught:
+            await odoo.apply(wish(given, "refund.create"))
+    assert caught.value.reason == "currency_differs"
+
+
 async def test_somebody_elses_credit_note_is_not_doubled(
     connect: Callable[..., Any], order: Callable[..., Order]
 ) -> None:

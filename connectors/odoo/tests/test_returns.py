@@ -1,5 +1,6 @@
 """Goods that come back: announced, received in parts, restocked, set aside, scrapped; once."""
 
+import asyncio
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -293,3 +294,40 @@ async def test_a_return_is_called_off(
         kept = returned(bought, "RMA-9", mug=1, keep_goods=True)
         assert not (await odoo.apply(wish(kept, "return.create"))).changed
     assert caught.value.reason == "return_changed"
+
+
+async def test_three_at_once_make_one_return(
+    box: OdooSandbox, connect: Callable[..., Any], order: Callable[..., Order]
+) -> None:
+    bought = order()
+    asked = returned(bought, mug=1)
+    async with connect(box) as odoo:
+        await shipped(box, odoo, bought)
+        made = await asyncio.gather(*(odoo.apply(wish(asked, "return.create")) for _ in range(3)))
+    assert len({receipt.native_id for receipt in made}) == 1
+    assert [row["state"] for row in incoming(box) if row["state"] != "cancel"] == ["assigned"]
+
+
+async def test_serial_numbers_are_told_with_tracked_goods(
+    connect: Callable[..., Any], order: Callable[..., Order]
+) -> None:
+    box, bought = OdooSandbox(), order()
+    async with connect(box) as odoo:
+        await shipped(box, odoo, bought)
+        box.store.begin()
+        (mug,) = box.store.by("product.product", "default_code", "MUG-BLUE")
+        box.store.update("product.product", mug["id"], tracking="serial")
+        lots = [
+            box.store.insert("stock.lot", {"name": name, "product_id": mug["id"]})["id"]
+            for name in ("SN1", "SN2")
+        ]
+        for serials, reason in (((), "lot_required"), (("SN1", "SN9"), "lot_required")):
+            came = received(None, bought, "1", (MUG, 2, "restock", {"serials": serials}))
+            with pytest.raises(crossdock.RejectedError) as caught:
+                await odoo.apply(wish(came, "return_receipt.create"))
+            assert caught.value.reason == reason
+        came = received(None, bought, "1", (MUG, 2, "restock", {"serials": ("SN1", "SN2")}))
+        await odoo.apply(wish(came, "return_receipt.create", 2))
+    (picking,) = incoming(box)
+    lines = box.store.by("stock.move.line", "picking_id", picking["id"])
+    assert [(line["lot_id"], line["quantity"]) for line in lines] == [(lots[0], 1), (lots[1], 1)]

@@ -111,6 +111,13 @@ class Refunds:
                 reason="not_invoiced",
                 parts={"native_id": order},
             )
+        if invoices[0]["currency_id"] != await self._books.currency(refund.amount.currency):
+            raise crossdock.RejectedError(
+                f"a refund of {_money(refund)} cannot be booked: the order was invoiced in another "
+                "currency. Write the credit note in Odoo by hand and resolve this",
+                reason="currency_differs",
+                parts={"currency": refund.amount.currency},
+            )
         day = day_of(refund.settled_at or refund.requested_at)
         await self._books.refuse_if_closed(day, f"a refund of {_money(refund)}", SALE_LOCKS)
         if not exists:
