@@ -65,10 +65,11 @@ def schema(version: str = WHOLE) -> GraphQLSchema:
     folder = files("crossdock_shopify") / "schema"
     text = (folder / f"admin-{version}.commerce.graphql").read_text("utf-8")
     built = build_schema(text, assume_valid=True)
-    if version == WHOLE:
-        return built
-    extras = parse((folder / "extras.graphql").read_text("utf-8"))
-    return extend_schema(built, extras, assume_valid=True)
+    if version != WHOLE:
+        extras = parse((folder / "extras.graphql").read_text("utf-8"))
+        built = extend_schema(built, extras, assume_valid=True)
+    built.extensions["version"] = version
+    return built
 
 
 @dataclass(frozen=True)
@@ -290,7 +291,7 @@ class ShopifySandbox:
     ) -> dict[str, Any]:
         """As Shopify: `@idempotent` unknown in 2025-10, optional in 2026-01, required since."""
         directive = info.schema.get_directive("idempotent")
-        version = next(one for one in VERSIONS if schema(one) is info.schema)
+        version = info.schema.extensions["version"]
         if version >= _IDEMPOTENT_FROM and info.field_name == "inventorySetQuantities":
             for row in given["quantities"]:
                 if "changeFromQuantity" not in row and "compareQuantity" not in row:
