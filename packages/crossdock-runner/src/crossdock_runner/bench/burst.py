@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from crossdock_runner.bench.line import accepted_by_erp, bench_orders, signed_requests, until_quiet
+from crossdock_runner.bench.line import (
+    accepted_by_erp,
+    bench_orders,
+    signed_requests,
+    until_quiet,
+    warm_up,
+)
 from crossdock_runner.bench.load import Load, drive
 from crossdock_runner.bench.measure import Goal, Measure, Row, Sample, cpu_s, percentile, rss_mb
 
@@ -116,6 +122,7 @@ async def _run(folder: Path, seconds: float, away_s: float) -> Sample:
     site = Site(folder, adjust=gate.stand_before)
     try:
         site.start_sandboxes()
+        await warm_up(site)
         orders = await bench_orders(site)
         site.start_runner()
         await site.ready()

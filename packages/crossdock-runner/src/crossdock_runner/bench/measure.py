@@ -73,7 +73,7 @@ class Row:
     cases: Mapping[str, str]
     goals: Sequence[Goal]
     shown: str = "per_s"
-    rounds: int = 5
+    rounds: int = 3
     """How often each case is measured unless told otherwise."""
 
 

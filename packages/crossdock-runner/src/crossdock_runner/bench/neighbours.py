@@ -43,7 +43,7 @@ NEIGHBOURS = Row(
     ),
     unit="commands/s",
     shown="p99_ms",
-    rounds=3,
+    rounds=2,
     cases={
         "ours": "all four are well",
         "hanging": "one never answers",
