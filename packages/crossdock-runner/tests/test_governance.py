@@ -162,6 +162,13 @@ def test_a_table_that_can_be_kept() -> None:
             "needs its `owner`",
         ),
         (
+            "orders: {capture: [web], execute: erp, checks: [stock]}",
+            "checks.0",
+            "needs `inventory.reserve`",
+        ),
+        ("inventory: {owner: dc1, safety_stock: 2}", "safety_stock", "needs `reserve`"),
+        ("inventory: {owner: dc1, reserve: 1d}", "reserve", "no orders are captured"),
+        (
             "orders: {capture: [web], execute: erp, checks: [paymnt]}",
             "checks.0",
             "did you mean 'payment'?",
@@ -248,6 +255,9 @@ def test_spans(text: str, value: float) -> None:
         ('reconcile: "61 * * * *"', "reconcile", "five cron fields"),
         ("overrides: [{locaton: DC2, owner: web}]", "overrides[0].locaton", "'location'"),
         ("owner: [web, erp]", "owner", "string"),
+        ("share: 0.5", "share", "string"),
+        ("share: 150%", "share", "must match"),
+        ("safety_stock: -1", "safety_stock", "greater"),
     ],
 )
 def test_what_cannot_be_read_names_its_place(

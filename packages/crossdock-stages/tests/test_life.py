@@ -382,9 +382,11 @@ class Life(RuleBasedStateMachine):
     def calm(self) -> None:
         """When all is quiet, the ERP has what the channel said last, or a person knows why not."""
         self.ledger.fault = ""
-        for _ in range(3):
+        for _ in range(len(self.sent) + 3):  # each call lets one of an entity's queue go on
             self.sweeper_calls()
             self.commands_are_carried_out()
+            if not self.rows(waiting):
+                break
         assert not self.rows(waiting)
         found = [one for one in self.rows(entities) if one.kind == "order"]
         if not found or self.told_order is None:

@@ -23,6 +23,7 @@ from crossdock_stages.harness import House, Stage, Worker
 from crossdock_stages.intake import Intake
 from crossdock_stages.ledger import open_ledger
 from crossdock_stages.sharing import Sharing
+from crossdock_stages.stockkeeper import Stockkeeper
 from crossdock_stages.sweeper import Sweeper
 from crossdock_stages.topology import RAW, Topology
 from crossdock_stages.translate import Translate
@@ -193,6 +194,8 @@ async def assemble(
         if only is not Role.GATEWAY:
             stages = _stages(deployment, house, topology, opened, sharing)
             loops["sweeper"] = Sweeper(house, topology).run
+            if deployment.rules.keeps_stock:
+                loops["stock"] = Stockkeeper(house, topology, deployment.rules).run
             loops["sharing"] = sharing.run
             for name, one in opened.items():
                 if isinstance(one, Polls):

@@ -262,7 +262,10 @@ def exceptions(
     connection: OfConnection = None,
     code: Annotated[str | None, typer.Option(help="Only cases with this code.")] = None,
     reason: Reason = "",
-    owner: Annotated[str, typer.Option(help="Whose case it shall be.")] = "",
+    owner: Annotated[
+        str, typer.Option(help="assign: whose case it shall be; else: only cases of this person.")
+    ] = "",
+    severity: Annotated[str, typer.Option(help="Only critical, error, warning or info.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Work the exception desk: list, show, assign, retry, resolve."""
@@ -279,6 +282,7 @@ def exceptions(
             code=code,
             reason=reason,
             owner=owner,
+            severity=severity,
             as_json=as_json,
         )
     )
@@ -308,6 +312,7 @@ def dead(
             code=None,
             reason=reason,
             owner="",
+            severity="",
             as_json=as_json,
         )
     )

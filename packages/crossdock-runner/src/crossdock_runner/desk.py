@@ -3,17 +3,21 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from crossdock.errors import ConfigError
 from crossdock_stages.ledger import open_ledger
+from crossdock_stages.ledger.impact import SEVERITIES, Impact, impacts, rank
 from crossdock_stages.ledger.settling import (
+    Act,
     Case,
     Kind,
     assign,
     can_retry,
     cases,
+    history,
     resolve,
     retry,
 )
@@ -21,6 +25,16 @@ from sqlalchemy.engine import Connection
 
 from crossdock_runner import deployment as deployments
 from crossdock_runner.output import complain, print_json, say
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A case as a person sees it, with what hangs on it and what was done."""
+
+    case: Case
+    impact: Impact
+    history: list[Act]
+
 
 ACTIONS = ("list", "show", "retry", "resolve", "assign")
 
@@ -36,6 +50,7 @@ def work_desk(
     code: str | None,
     reason: str,
     owner: str,
+    severity: str,
     as_json: bool,
 ) -> int:
     """Exit code 0 when done, 1 when a case is not there or cannot be, 2 when asked wrongly."""
@@ -45,6 +60,9 @@ def work_desk(
     if action != "list" and not ids and not everything:
         complain(f"{action}: name the cases, or say --all")
         return 2
+    if severity and severity not in SEVERITIES:
+        complain(f"{severity!r} is no severity; allowed: {', '.join(SEVERITIES)}")
+        return 2
     if action == "resolve" and not reason:
         complain("resolve: say why, with --reason")
         return 2
@@ -52,7 +70,7 @@ def work_desk(
         complain("assign: say to whom, with --owner")
         return 2
 
-    def work(tx: Connection) -> list[Case]:
+    def work(tx: Connection) -> list[Seen]:
         if ids:
             found = [case for one in ids for case in cases(tx, kind, case_id=one)]
             unknown = set(ids) - {case.id for case in found}
@@ -60,6 +78,10 @@ def work_desk(
                 raise ConfigError(f"no such case: {', '.join(sorted(unknown))}")
         else:
             found = cases(tx, kind, connection=connection, code=code)
+            if owner and action != "assign":
+                found = [case for case in found if case.owner == owner]
+            if severity:
+                found = [case for case in found if case.severity == severity]
         now = time.time()
         if action == "retry":
             if not ids:  # of all, those that can be: one that cannot must not keep the others back
@@ -71,22 +93,25 @@ def work_desk(
         elif action == "resolve":
             resolve(tx, found, reason, now)
         elif action == "assign":
-            for case in found:
-                assign(tx, case.id, owner)
-        return found
+            assign(tx, found, owner, now)
+        hangs = impacts(tx, found)
+        found.sort(key=lambda case: rank(case, hangs[case.id]))
+        told = {case.id: history(tx, case.id) for case in found} if action == "show" else {}
+        return [Seen(case, hangs[case.id], told.get(case.id, [])) for case in found]
 
     chosen = asyncio.run(_in_ledger(file, work))
     if as_json:
-        print_json({"action": action, "cases": [_plain(case) for case in chosen]})
+        print_json({"action": action, "cases": [_plain(seen) for seen in chosen]})
     elif action == "show":
-        for case in chosen:
-            _show(case)
+        for seen in chosen:
+            _show(seen)
     else:
-        for case in chosen:
+        for seen in chosen:
+            case = seen.case
             age = _age(time.time() - case.since)
             whose = f" [{case.owner}]" if case.owner else ""
             name = case.label or case.entity_key
-            say(f"{case.id}  {case.severity}  {case.code}  {name}  {age}{whose}")
+            say(f"{case.id}  {case.severity}  {case.code}  {name}  {age}{whose}{_hangs(seen)}")
             say(f"    {case.message}")
         say(
             {"list": "open", "retry": "to be tried again"}.get(action, f"{action}d").join(
@@ -96,26 +121,49 @@ def work_desk(
     return 0
 
 
-async def _in_ledger(file: Path, work: Callable[[Connection], list[Case]]) -> list[Case]:
+async def _in_ledger(file: Path, work: Callable[[Connection], list[Seen]]) -> list[Seen]:
     deployment = deployments.load(file)
     async with open_ledger(deployment.ledger_url, create=False) as ledger:
         return await ledger.write(work)
 
 
-def _show(case: Case) -> None:
+def _hangs(seen: Seen) -> str:
+    """What hangs on it, in a few words."""
+    parts = [seen.impact.value]
+    if seen.impact.promised:
+        parts.append(f"promised until {seen.impact.promised[:10]}")
+    if seen.impact.people > 1:
+        parts.append(f"{seen.impact.people} wait")
+    return "".join(f"  {part}" for part in parts if part)
+
+
+def _show(seen: Seen) -> None:
+    case = seen.case
     say(f"{case.id}  {case.severity}  {case.code}  {case.state}")
     say(f"  stage       {case.stage}")
     say(f"  connection  {case.connection}")
     say(f"  about       {case.label} {case.entity_key}")
     say(f"  message     {case.message}")
     say(f"  what to do  {case.suggestion}")
+    say(f"  open for    {_age(time.time() - case.since)}")
+    if _hangs(seen):
+        say(f"  at stake    {_hangs(seen).strip()}")
+    for act in seen.history:
+        note = f": {act.note}" if act.note else ""
+        say(f"  {_age(time.time() - act.at)} ago  {act.who} {act.what}{note}")
     if case.resolution:
         say(f"  resolution  {case.resolution}")
     say(f"  payload     {case.body[:2000].decode('utf-8', 'replace')}")
 
 
-def _plain(case: Case) -> dict[str, Any]:
-    return {**vars(case), "body": case.body.decode("utf-8", "replace")}
+def _plain(seen: Seen) -> dict[str, Any]:
+    body = seen.case.body.decode("utf-8", "replace")
+    return {
+        **vars(seen.case),
+        "body": body,
+        "impact": vars(seen.impact),
+        "history": [vars(act) for act in seen.history],
+    }
 
 
 def _age(seconds: float) -> str:

@@ -6,6 +6,7 @@ What such a table may not say is in `governance`.
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from cronsim import CronSim, CronSimError
@@ -46,6 +47,8 @@ def _cron(text: str) -> str:
     return text
 
 
+Amount = Annotated[Decimal, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
+Share = Annotated[str, StringConstraints(pattern=r"^(100|[1-9]?[0-9])%$")]
 Span = Annotated[str, AfterValidator(_span)]
 Cron = Annotated[str, AfterValidator(_cron)]
 
@@ -84,6 +87,12 @@ class OverrideConfig(_Part):
     """How soon they should know."""
     checks: tuple[Name, ...] | None = None
     """The checks of orders here."""
+    safety_stock: Amount | None = None
+    """How much is kept back here."""
+    share: Share | None = None
+    """Which share of the stock is promised here: `30%`."""
+    cap: Amount | None = None
+    """How much is promised here at most."""
 
 
 class _DomainConfig(_Part):
@@ -135,11 +144,27 @@ class OwnedConfig(_DomainConfig):
     """Who is told what it says."""
 
 
+class InventoryConfig(OwnedConfig):
+    """The domain of stock."""
+
+    reserve: Span | None = None
+    """How long stock is set aside for an order that waits; with it, channels are told what is left
+    once orders are taken off, the moment they land."""
+    safety_stock: Amount = Decimal(0)
+    """How much is never promised, of each SKU at each place."""
+    share: Share = "100%"
+    """Which share of the stock a channel may promise."""
+    cap: Amount | None = None
+    """How much a channel may promise at most, of each SKU at each place."""
+    lag_buffer: bool = False
+    """Keep back what is probably sold elsewhere while news is on its way, as measured."""
+
+
 class DomainsConfig(_Part):
     """Who owns what. A domain left out is not exchanged at all."""
 
     orders: OrdersConfig | None = None
-    inventory: OwnedConfig | None = None
+    inventory: InventoryConfig | None = None
     fulfillment: OwnedConfig | None = None
     returns: ReturnsConfig | None = None
     catalog: OwnedConfig | None = None
@@ -168,6 +193,14 @@ def _domain(part: Any) -> Domain:
     }
     if isinstance(part, SettlementConfig):
         return Domain(capture=part.sources, execute=part.book, **common)
+    if isinstance(part, InventoryConfig):
+        common |= {
+            "reserve_s": seconds(part.reserve) if part.reserve else 0.0,
+            "safety_stock": part.safety_stock,
+            "share": _fraction(part.share),
+            "cap": part.cap,
+            "lag_buffer": part.lag_buffer,
+        }
     if isinstance(part, OwnedConfig):
         return Domain(owner=part.owner, publish_to=part.publish_to, **common)
     if isinstance(part, OrdersConfig):
@@ -176,8 +209,16 @@ def _domain(part: Any) -> Domain:
 
 
 def _override(one: OverrideConfig) -> Override:
-    values = one.model_dump(exclude={"latency"})
-    return Override(**values, latency_s=seconds(one.latency) if one.latency else None)
+    values = one.model_dump(exclude={"latency", "share"})
+    return Override(
+        **values,
+        latency_s=seconds(one.latency) if one.latency else None,
+        share=_fraction(one.share) if one.share else None,
+    )
+
+
+def _fraction(share: str) -> Decimal:
+    return Decimal(share.removesuffix("%")) / 100
 
 
 def places(locations: Mapping[str, LocationConfig]) -> tuple[Place, ...]:

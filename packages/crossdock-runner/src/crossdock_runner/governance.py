@@ -14,6 +14,7 @@ from crossdock_stages.judgement.checks import BUILT_IN
 
 from crossdock_runner.domains import (
     DomainsConfig,
+    InventoryConfig,
     LocationConfig,
     OrdersConfig,
     OverrideConfig,
@@ -71,6 +72,8 @@ class Table:
                 found += self._booked(domain, part, path)
             if isinstance(part, OrdersConfig):
                 found += self._checks(part, path)
+            if isinstance(part, InventoryConfig):
+                found += self._stock(part, path)
             found += self._overrides(domain, part, path)
             if part.reconcile is not None:
                 found += self._comparable(domain, part, path)
@@ -123,6 +126,18 @@ class Table:
                         f"orders are captured by: {', '.join(orders.capture)}",
                     )
 
+    def _stock(self, part: InventoryConfig, path: Path) -> Iterator[Finding]:
+        """Policies are kept where stock is; the check of stock needs it too."""
+        orders = self.config.orders
+        if part.reserve is not None:
+            if orders is None:
+                yield (*path, "reserve"), "no orders are captured here for which to reserve stock"
+            return
+        keys = ("safety_stock", "share", "cap", "lag_buffer")
+        given = [key for key in keys if key in part.model_fields_set]
+        for key in given:
+            yield (*path, key), f"`{key}` needs `reserve`, as in `reserve: 1d`: stock is kept then"
+
     def _checks(self, part: OrdersConfig, path: Path) -> Iterator[Finding]:
         for index, name in enumerate(part.reviewers):
             yield from self._speaks((*path, "reviewers", index), name)
@@ -136,6 +151,8 @@ class Table:
             for index, name in enumerate(names):
                 if name in names[:index]:
                     yield (*at, index), f"{name!r} stands here twice"
+                elif name == "stock" and not self._keeps_stock():
+                    yield (*at, index), "'stock' needs `inventory.reserve`, as in `reserve: 1d`"
                 elif name == "fraud" and not part.reviewers and name not in self.installed:
                     yield (
                         (*at, index),
@@ -145,6 +162,9 @@ class Table:
                 elif name not in BUILT_IN and name not in self.installed:
                     known = _allowed(name, [*BUILT_IN, *self.installed])
                     yield (*at, index), f"{name!r} is no check; {known}"
+
+    def _keeps_stock(self) -> bool:
+        return self.config.inventory is not None and self.config.inventory.reserve is not None
 
     def _targets(
         self, path: Path, targets: tuple[str, ...], owner: str, domain: str
@@ -221,6 +241,9 @@ class Table:
             "publish_to": owned,
             "execute": not owned,
             "checks": domain == "orders",
+            "safety_stock": domain == "inventory",
+            "share": domain == "inventory",
+            "cap": domain == "inventory",
         }
         for key, good in fits.items():
             if getattr(one, key) is not None and not good:

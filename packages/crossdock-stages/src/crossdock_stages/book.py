@@ -77,6 +77,8 @@ class Book:
     """Checks that a person or a reviewer let pass, and who."""
     instructions: Mapping[str, Instruction] = field(default_factory=dict)
     """By place."""
+    promised: str = ""
+    """Until when the customer was told to have it, RFC 3339."""
     held_there: bool = False
     """Whether the executing system was asked to hold it."""
 
@@ -165,6 +167,8 @@ class Book:
             plain["instructions"] = {
                 key: [one.id, one.house, one.mark] for key, one in self.instructions.items()
             }
+        if self.promised:
+            plain["promised"] = self.promised
         if self.held_there:
             plain["held_there"] = True
         return json.dumps(plain, separators=(",", ":"))
@@ -199,6 +203,7 @@ class Book:
             instructions={
                 key: Instruction(*one) for key, one in plain.get("instructions", {}).items()
             },
+            promised=plain.get("promised", ""),
             held_there=plain.get("held_there", False),
             **parts,
         )

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from crossdock.bus import Outgoing
-from crossdock.canonical import Entity, EntityRef, Order
+from crossdock.canonical import Entity, EntityRef, Hold, Order
 from crossdock.errors import ContractError, RejectedError
 from crossdock.events import EVENT_TYPES, Envelope, now_text
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import judgement, recovery
+from crossdock_stages.book import Book
 from crossdock_stages.harness import House, Item, in_line
 from crossdock_stages.judgement import Decision, Twin, Wish
-from crossdock_stages.ledger import desk, landing, orders, things, traffic
+from crossdock_stages.ledger import desk, landing, orders, stockbook, things, traffic
 from crossdock_stages.ledger.desk import Waiter
 from crossdock_stages.ledger.landing import Ahead
 from crossdock_stages.ledger.orders import Judged, Purchase
@@ -26,6 +27,8 @@ from crossdock_stages.ledger.things import CrossReference, Known
 from crossdock_stages.ledger.traffic import Seen, ToSend
 from crossdock_stages.recovery import Trouble
 from crossdock_stages.rules import Rules
+from crossdock_stages.stock import Shortage
+from crossdock_stages.stockroom import Stockroom, shortfall, skus_of
 from crossdock_stages.topology import Topology
 
 
@@ -117,6 +120,7 @@ class Decide:
 
         for item, reason in behind:
             stuck(item, behind=reason)
+        room = self._stockroom(tx, [news[item.id] for item in out.went], known)
         held: set[str] = set()
         for item in out.went:
             if _queue_of(item) in held:
@@ -134,6 +138,7 @@ class Decide:
                     known,
                     self.rules,
                     twins.get(one.envelope.subject, ()),
+                    _shortages(room, one, known),
                 )
             except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
                 held.add(_queue_of(item))
@@ -144,8 +149,63 @@ class Decide:
                 if told is not None:
                     known[told.id] = told
             self._note(one, decision, out)
+            if room is not None:
+                short = room.follow(one.envelope, one.data, decision, known)
+                self._tell_shortfall(one, decision, short, known, out)
+        if room is not None and out.went:
+            cause = out.went[-1].envelope
+            out.sends += [self._send(cause, wish) for wish in room.close(tx)]
         self._write(tx, out, queues)
         return out
+
+    def _stockroom(
+        self, tx: Connection, news: Sequence[_News], known: dict[str, Known]
+    ) -> Stockroom | None:
+        """The stock that these news touch; None where stock is not kept."""
+        if not self.rules.keeps_stock or not news:
+            return None
+        room = Stockroom(self.rules, self.rules.domains["inventory"], time.time())
+        skus: set[str] = set()
+        order_ids: set[str] = set()
+        landings: set[str] = set()
+        for one in news:
+            skus |= skus_of(one.data)
+            ref = getattr(one.data, "order", None)
+            order_id = ref.id if isinstance(ref, EntityRef) else None
+            if isinstance(one.data, Order):
+                order_id = one.envelope.subject
+            if order_id:
+                order_ids.add(order_id)
+            if isinstance(one.data, Hold) and order_id in known and known[order_id].body:
+                skus |= skus_of(Order.parse(known[order_id].body))
+            if one.envelope.kind == "inventory":
+                landings.add(one.envelope.landing)
+        room.load(tx, skus, order_ids)
+        if landings:
+            room.received = stockbook.landed_at(tx, landings)
+        return room
+
+    def _tell_shortfall(
+        self,
+        one: _News,
+        decision: Decision,
+        short: Sequence[Shortage],
+        known: Mapping[str, Known],
+        out: _Outcome,
+    ) -> None:
+        """More is promised than lies there: an event, and a person, unless it is held for it."""
+        if not short:
+            return
+        ref = getattr(one.data, "order", None)
+        order = known[ref.id if isinstance(ref, EntityRef) and ref.id else one.envelope.subject]
+        if decision.exception is None:
+            what = "; ".join(
+                f"{s.wanted} of {s.sku} are wanted and {s.there} are there" for s in short
+            )
+            error = RejectedError(f"order {order.label}: {what}", reason="oversold")
+            out.exceptions.append((one.item, error, order.id))
+        out.sends += [shortfall(self.topology, one.envelope, shortage) for shortage in short]
+        self.house.meters.add("decide.shortfalls", len(short))
 
     def _twins(self, tx: Connection, news: Iterable[_News]) -> Mapping[str, tuple[Twin, ...]]:
         """Orders that might be the same purchase, where duplicates are looked for."""
@@ -335,6 +395,24 @@ def _resolved(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]
 def _missing(ahead: Ahead | None, here: set[str]) -> str | None:
     """The first earlier payload of the same entity that has not come this far."""
     return next((one for one in ahead.rows if one not in here), None) if ahead else None
+
+
+def _shortages(
+    room: Stockroom | None, one: _News, known: Mapping[str, Known]
+) -> tuple[Shortage, ...]:
+    """What is missing for the order that this event is about."""
+    if room is None:
+        return ()
+    if isinstance(one.data, Order) and one.envelope.name != "order.submitted":
+        order = known.get(one.envelope.subject)
+        book = Book.load(order.facts if order else "")
+        return room.shortages(one.envelope.subject, one.data, book)
+    if isinstance(one.data, Hold):
+        order = known.get(one.data.order.id or "")
+        if order is not None and order.body:
+            book = Book.load(order.facts)
+            return room.shortages(order.id, Order.parse(order.body), book)
+    return ()
 
 
 def _outcome(decision: Decision) -> Literal["applied", "ignored", "held"]:

@@ -6,8 +6,11 @@ without a bus or a ledger.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from crossdock.checks import Check
+
+from crossdock_stages.stock import ZERO, Policy
 
 DOMAINS: Mapping[str, str] = {
     "product": "catalog",
@@ -70,6 +73,9 @@ class Override:
     publish_to: tuple[str, ...] | None = None
     latency_s: float | None = None
     checks: tuple[str, ...] | None = None
+    safety_stock: Decimal | None = None
+    share: Decimal | None = None
+    cap: Decimal | None = None
 
     def fits(self, location: str | None, channel: str | None, region: str | None) -> bool:
         """Whether every selector that is set has this value."""
@@ -80,7 +86,16 @@ class Override:
         )
 
 
-_SETTABLE = ("owner", "execute", "publish_to", "latency_s", "checks")
+_SETTABLE = (
+    "owner",
+    "execute",
+    "publish_to",
+    "latency_s",
+    "checks",
+    "safety_stock",
+    "share",
+    "cap",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +117,19 @@ class Domain:
     """Connections that may place and release holds on orders."""
     reconcile: str | None = None
     """A cron expression in UTC."""
+    safety_stock: Decimal = ZERO
+    share: Decimal = Decimal(1)
+    cap: Decimal | None = None
+    lag_buffer: bool = False
+    """Whether channels are told less while news is on its way, by what was measured."""
+    reserve_s: float = 0.0
+    """How long stock is set aside for an order that was not given to anybody; 0: never."""
     overrides: tuple[Override, ...] = ()
+
+    @property
+    def policy(self) -> Policy:
+        """What a channel may promise of the stock in this part of the domain."""
+        return Policy(safety=self.safety_stock, share=self.share, cap=self.cap)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -180,6 +207,12 @@ class Rules:
         """The connections that sell."""
         orders = self.domains.get("orders")
         return orders.capture if orders else ()
+
+    @property
+    def keeps_stock(self) -> bool:
+        """Whether stock is set aside for orders, and channels are told what is left."""
+        inventory = self.domains.get("inventory")
+        return inventory is not None and inventory.reserve_s > 0
 
     def region_of(self, country: str | None) -> str | None:
         """The first region that has this country."""

@@ -13,6 +13,7 @@ from crossdock.canonical import (
     InventoryLevel,
     Order,
     Payment,
+    Promise,
     Refund,
     Return,
     ReturnReceipt,
@@ -32,11 +33,15 @@ from crossdock_stages.judgement.basis import (
     Decision,
     Knowledge,
     Wish,
+    content_mark,
     evidence,
+    recorded,
 )
 from crossdock_stages.judgement.checks import Twin, twin_key
+from crossdock_stages.judgement.holds import OURSELVES
 from crossdock_stages.judgement.orders import order_digest
 from crossdock_stages.rules import DOMAINS, Domain, Rules
+from crossdock_stages.stock import Shortage
 
 __all__ = [
     "CANCELLED",
@@ -49,6 +54,7 @@ __all__ = [
     "Knowledge",
     "Twin",
     "Wish",
+    "digest_of",
     "judge",
     "order_digest",
     "subjects",
@@ -63,8 +69,20 @@ _BY_ENTITY: dict[type[Entity], Callable[[Case, Entity], Decision]] = {
     ReturnReceipt: booking.receipt,  # type: ignore[dict-item]
     Refund: booking.refund,  # type: ignore[dict-item]
     Payment: booking.payment,  # type: ignore[dict-item]
+    Promise: booking.promise,  # type: ignore[dict-item]
     Settlement: booking.settlement,  # type: ignore[dict-item]
 }
+
+
+def digest_of(data: Entity) -> str:
+    """What `Known.digest` is once this is decided on."""
+    if isinstance(data, Order):
+        return order_digest(data)
+    if isinstance(data, Fulfillment):
+        return fulfillments.fulfillment_digest(data)
+    if isinstance(data, InventoryLevel):
+        return publishing.level_digest(data)
+    return content_mark(data)
 
 
 def subjects(envelope: Envelope, data: Entity) -> tuple[str, ...]:
@@ -83,8 +101,11 @@ def judge(
     known: Knowledge,
     rules: Rules,
     twins: tuple[Twin, ...] = (),
+    shortages: tuple[Shortage, ...] = (),
 ) -> Decision:
-    """The decision on one event. `twins` are other orders that might be the same purchase.
+    """The decision on one event.
+
+    `twins` are other orders that might be the same purchase, `shortages` what is missing for it.
 
     UnavailableError: what it names is not known yet; the event must wait.
     """
@@ -95,15 +116,19 @@ def judge(
         name = DOMAINS.get(envelope.kind, envelope.kind)
         return evidence(f"no domain {name} in this deployment")
     domain = domain.part(location=getattr(data, "location", None), channel=envelope.connection)
-    case = Case(envelope=envelope, known=known, rules=rules, domain=domain, twins=twins)
+    case = Case(
+        envelope=envelope, known=known, rules=rules, domain=domain, twins=twins, shortages=shortages
+    )
     if isinstance(data, Hold):
-        if envelope.connection not in (holds.OURSELVES, *domain.reviewers):
+        if envelope.connection not in (OURSELVES, *domain.reviewers):
             return evidence(
                 f"evidence only: {envelope.connection} is no reviewer of orders; "
                 f"{' and '.join(domain.reviewers) or 'nobody'} is"
             )
         verb = holds.released if envelope.name == "hold.released" else holds.placed
         return verb(case, data)
+    if envelope.name == "inventory.shortfall_detected" and envelope.connection == OURSELVES:
+        return recorded("more is promised than lies there; channels are told what is left")
     if not _counts(case, data, domain, rules):
         owners = _owners(envelope.kind, domain, rules)
         return evidence(

@@ -13,6 +13,7 @@ from crossdock.identity import command_id, fingerprint
 from crossdock_stages.judgement.checks import Twin
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.stock import Shortage
 
 REQUESTED, SUBMITTED, CANCELLED, NOT_TAKEN = "requested", "submitted", "cancelled", "not_taken"
 HELD = "held"
@@ -65,6 +66,7 @@ class Case:
     rules: Rules
     domain: Domain
     twins: tuple[Twin, ...] = ()
+    shortages: tuple[Shortage, ...] = ()
 
     @property
     def before(self) -> Known | None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from crossdock.canonical import Payment, Refund, Return, ReturnReceipt, Settlement
+from crossdock.canonical import Payment, Promise, Refund, Return, ReturnReceipt, Settlement
 from crossdock.canonical.returns import return_status
 from crossdock.errors import UnavailableError
 
@@ -135,6 +135,18 @@ def payment(case: Case, data: Payment) -> Decision:
     if not case.rules.can(target, "payment.create"):
         return recorded(f"recorded; {target} takes payments with the order", know)
     return _once(case, data, "payment", order, f"payment {case.envelope.native}")
+
+
+def promise(case: Case, data: Promise) -> Decision:
+    """What the customer was told about when goods come: kept with the order."""
+    order = _order(case, data)
+    know = case.learnt(content_mark(data))
+    until = data.deliver_by or data.ship_by
+    if order is None or until is None:
+        return recorded("recorded; it names no time", know)
+    book = replace(Book.load(order.facts), promised=until.isoformat())
+    decision = recorded(f"promised until {until.isoformat()}", know)
+    return replace(decision, also=(replace(order, facts=book.dump()),))
 
 
 def settlement(case: Case, data: Settlement) -> Decision:

@@ -15,6 +15,7 @@ from crossdock.checks import Check, Verdict
 from crossdock.identity import digest
 
 from crossdock_stages.book import ZERO
+from crossdock_stages.stock import Shortage
 
 TWIN_WITHIN = timedelta(minutes=10)
 """Two orders of the same goods by the same buyer within this time look like one sent twice."""
@@ -50,6 +51,7 @@ class Evidence:
     reviewers: tuple[str, ...] = ()
     channel: str = ""
     plugins: Mapping[str, Check] = field(default_factory=dict)
+    shortages: tuple[Shortage, ...] = ()
 
 
 def run(names: Iterable[str], order: Order, evidence: Evidence) -> tuple[Verdict, ...]:
@@ -112,6 +114,23 @@ def payment(order: Order, evidence: Evidence) -> Verdict:
     return Verdict("payment", "review", f"the money was given back: {status}", "refunded")
 
 
+def stock(order: Order, evidence: Evidence) -> Verdict:
+    """All of it is there, and not promised to others."""
+    short = evidence.shortages
+    if not short:
+        return Verdict("stock", "pass", "all of it is there")
+    unknown = [one.sku for one in short if not one.known]
+    if unknown:
+        what = (
+            f"{evidence.channel} sold {', '.join(unknown)}, and the owner has told of no such SKU"
+        )
+        return Verdict("stock", "review", what, "unknown_sku")
+    what = "; ".join(f"{s.wanted} of {s.sku} are wanted and {s.there} are there" for s in short)
+    if all(s.incoming >= s.wanted - s.there for s in short):
+        return Verdict("stock", "hold", f"{what}; the rest is on its way", "backorder")
+    return Verdict("stock", "review", what, "oversold")
+
+
 def tax(order: Order, evidence: Evidence) -> Verdict:
     """The totals add up, by a rounding of half a unit of the last place for each addend."""
     places = _MINOR.get(order.currency, 2)
@@ -172,6 +191,7 @@ def fraud(order: Order, evidence: Evidence) -> Verdict:
 BUILT_IN: Mapping[str, Callable[[Order, Evidence], Verdict]] = {
     "duplicate": duplicate,
     "payment": payment,
+    "stock": stock,
     "tax": tax,
     "shipping": shipping,
     "fraud": fraud,

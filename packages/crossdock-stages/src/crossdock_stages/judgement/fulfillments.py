@@ -36,13 +36,7 @@ def judge(case: Case, data: Fulfillment) -> Decision:
     if order is None:
         return evidence("belongs to an order that was not captured here")
     before = case.before
-    mark = mark_of(
-        {
-            "lines": [line.model_dump(mode="json") for line in data.lines],
-            "tracking": [t.model_dump(mode="json") for t in data.tracking],
-            "cancelled": data.cancelled_at is not None,
-        }
-    )
+    mark = fulfillment_digest(data)
     know = case.learnt(mark, state=TOLD, label=data.number or "")
     if before is not None and before.digest == mark:
         return recorded(UNCHANGED, again(know, before.state))
@@ -119,6 +113,17 @@ def _booked(order: Known, book: Book, data: Fulfillment, envelope: Envelope) -> 
     part = Part(envelope.connection, data.number or envelope.native, lines)
     book = book.with_part("shipped", envelope.subject, None if data.cancelled_at else part)
     return replace(order, facts=book.without_holds_of(envelope.subject).dump())
+
+
+def fulfillment_digest(data: Fulfillment) -> str:
+    """Stands for what others must know of a shipment."""
+    return mark_of(
+        {
+            "lines": [line.model_dump(mode="json") for line in data.lines],
+            "tracking": [t.model_dump(mode="json") for t in data.tracking],
+            "cancelled": data.cancelled_at is not None,
+        }
+    )
 
 
 def targets_of(case: Case, order: Known) -> list[str]:

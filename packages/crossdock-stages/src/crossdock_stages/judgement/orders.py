@@ -167,6 +167,7 @@ def _checked(one: _Order) -> tuple[Verdict, ...]:
             reviewers=case.domain.reviewers,
             channel=case.envelope.connection,
             plugins=case.rules.checks,
+            shortages=case.shortages,
         ),
     )
 

@@ -19,11 +19,21 @@ from crossdock_stages.ledger.things import Known
 
 def inventory(case: Case, data: InventoryLevel) -> Decision:
     """Stock of one thing at one place: told when what may be sold has changed."""
-    mark = mark_of([data.sku, data.location, data.unit, str(data.sellable)])
+    mark = level_digest(data)
     know = case.learnt(mark, label=f"{data.sku} at {data.location}")
     if case.before is not None and case.before.digest == mark:
         return recorded("the sellable quantity is the same", know)
-    return _tell(case, data, know, "inventory.publish", case.domain.publish_to)
+    others = case.domain.publish_to
+    if case.rules.keeps_stock:  # channels are told what is left (see `stockroom`)
+        others = tuple(name for name in others if name not in case.rules.channels)
+        if not others:
+            return recorded("channels are told what is left of it", know)
+    return _tell(case, data, know, "inventory.publish", others)
+
+
+def level_digest(data: InventoryLevel) -> str:
+    """Stands for how much may be sold of what, where."""
+    return mark_of([data.sku, data.location, data.unit, str(data.sellable)])
 
 
 def anything(case: Case, data: Entity) -> Decision:

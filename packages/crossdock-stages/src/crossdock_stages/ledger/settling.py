@@ -23,6 +23,7 @@ from crossdock_stages.ledger import desk
 from crossdock_stages.ledger.desk import Stuck
 from crossdock_stages.ledger.tables import (
     dead_letters,
+    desk_log,
     entities,
     exceptions,
     inbox,
@@ -139,9 +140,38 @@ def _case(row: Any, kind: Kind, label: str, held: bool) -> Case:
     )
 
 
-def assign(tx: Connection, case_id: str, owner: str) -> None:
-    """Say whose case it is."""
-    tx.execute(exceptions.update().where(exceptions.c.id == case_id).values(owner=owner))
+@dataclass(frozen=True)
+class Act:
+    """One thing a person did with a case."""
+
+    at: float
+    who: str
+    what: str
+    note: str
+
+
+def history(tx: Connection, case_id: str) -> list[Act]:
+    """Everything people did with this case, oldest first."""
+    query = sa.select(desk_log).where(desk_log.c.case_id == case_id).order_by(desk_log.c.seq)
+    return [Act(row.at, row.who, row.what, row.note) for row in tx.execute(query)]
+
+
+def _log(tx: Connection, chosen: Sequence[Case], what: str, note: str, now: float) -> None:
+    who = getpass.getuser()
+    rows = [
+        {"case_id": case.id, "at": now, "who": who, "what": what, "note": note} for case in chosen
+    ]
+    if rows:
+        tx.execute(desk_log.insert(), rows)
+
+
+def assign(tx: Connection, chosen: Sequence[Case], owner: str, now: float) -> None:
+    """Say whose cases these are."""
+    ids = [case.id for case in chosen]
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
+        tx.execute(exceptions.update().where(exceptions.c.id.in_(part)).values(owner=owner))
+    _log(tx, chosen, "assign", owner, now)
 
 
 def resolve(tx: Connection, chosen: Sequence[Case], reason: str, now: float) -> None:
@@ -150,6 +180,7 @@ def resolve(tx: Connection, chosen: Sequence[Case], reason: str, now: float) -> 
     An order that waits because of held news goes on: what the news said is not applied.
     """
     _close(tx, chosen, reason, now)
+    _log(tx, chosen, "resolve", reason, now)
     for case in chosen:
         if case.held:
             releases = _releases(tx, case, reason, now)
@@ -267,3 +298,4 @@ def retry(tx: Connection, chosen: Sequence[Case], now: float) -> None:
         )
         desk.park(tx, [stuck], now)
     _close(tx, chosen, "tried again", now)
+    _log(tx, chosen, "retry", "", now)

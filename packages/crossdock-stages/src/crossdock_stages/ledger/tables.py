@@ -126,6 +126,51 @@ twins = Table(
     Index("ix_twins_number", "number"),
 )
 
+stock = Table(
+    "stock",
+    metadata,
+    Column("sku", _Words(255), primary_key=True),
+    Column("location", _Words(255), primary_key=True),
+    Column("entity_id", String(64), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("sellable", String(64), nullable=False, doc="by the owner's word; a decimal"),
+    Column("incoming", String(64), nullable=False),
+    Column("unit", String(16), nullable=False),
+    Column("counts_orders", Boolean, nullable=False),
+    Column("received_at", Float, nullable=False),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("order_id", String(64), primary_key=True),
+    Column("line_id", String(255), primary_key=True),
+    Column("sku", _Words(255), primary_key=True),
+    Column("location", _Words(255), primary_key=True),
+    Column("quantity", String(64), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("taken_at", Float, nullable=False, doc="0 until the owner of the stock has it"),
+    Index("ix_reservations_sku", "sku", "location"),
+    Index("ix_reservations_ends", "expires_at"),
+)
+
+offers = Table(
+    "offers",
+    metadata,
+    Column("channel", String(64), primary_key=True),
+    Column("sku", _Words(255), primary_key=True),
+    Column("location", _Words(255), primary_key=True),
+    Column("wanted", String(64), nullable=False, doc="what it shall be told"),
+    Column("told", String(64), nullable=False, doc="what it was told last; empty: nothing"),
+    Column("buffer", String(64), nullable=False, doc="kept back for news on its way"),
+    Column("number", Integer, nullable=False, doc="how often it was told"),
+    Column("command_id", String(64), nullable=False),
+    Column("wanted_at", Float, nullable=False),
+    Column("dirty", Boolean, nullable=False, doc="wanted is not told"),
+    Index("ix_offers_dirty", "dirty", "wanted_at"),
+)
+
 cross_references = Table(
     "cross_references",
     metadata,
@@ -223,6 +268,19 @@ exceptions = Table(
     UniqueConstraint("stage", "message_id"),
     Index("ix_exceptions_state", "state", "opened_at"),
     Index("ix_exceptions_entity", "entity_id"),
+)
+
+desk_log = Table(
+    "desk_log",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("case_id", String(64), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("who", _Words(64), nullable=False),
+    Column("what", String(16), nullable=False, doc="assign, retry, resolve"),
+    Column("note", _LongWords, nullable=False),
+    Index("ix_desk_log_case", "case_id", "seq"),
+    sqlite_autoincrement=True,
 )
 
 dead_letters = Table(

@@ -187,6 +187,62 @@ def upgrade() -> None:
         "ix_outbox_sequence", "outbox", ["connection", "entity_key", "state", "seq"], unique=False
     )
     op.create_table(
+        "desk_log",
+        sa.Column("seq", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("case_id", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("who", sa.String(length=64), nullable=False),
+        sa.Column("what", sa.String(length=16), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_desk_log")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_desk_log_case", "desk_log", ["case_id", "seq"], unique=False)
+    op.create_table(
+        "offers",
+        sa.Column("channel", sa.String(length=64), nullable=False),
+        sa.Column("sku", sa.String(length=255), nullable=False),
+        sa.Column("location", sa.String(length=255), nullable=False),
+        sa.Column("wanted", sa.String(length=64), nullable=False),
+        sa.Column("told", sa.String(length=64), nullable=False),
+        sa.Column("buffer", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("command_id", sa.String(length=64), nullable=False),
+        sa.Column("wanted_at", sa.Float(), nullable=False),
+        sa.Column("dirty", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "sku", "location", name=op.f("pk_offers")),
+    )
+    op.create_index("ix_offers_dirty", "offers", ["dirty", "wanted_at"], unique=False)
+    op.create_table(
+        "reservations",
+        sa.Column("order_id", sa.String(length=64), nullable=False),
+        sa.Column("line_id", sa.String(length=255), nullable=False),
+        sa.Column("sku", sa.String(length=255), nullable=False),
+        sa.Column("location", sa.String(length=255), nullable=False),
+        sa.Column("quantity", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("expires_at", sa.Float(), nullable=False),
+        sa.Column("taken_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "order_id", "line_id", "sku", "location", name=op.f("pk_reservations")
+        ),
+    )
+    op.create_index("ix_reservations_ends", "reservations", ["expires_at"], unique=False)
+    op.create_index("ix_reservations_sku", "reservations", ["sku", "location"], unique=False)
+    op.create_table(
+        "stock",
+        sa.Column("sku", sa.String(length=255), nullable=False),
+        sa.Column("location", sa.String(length=255), nullable=False),
+        sa.Column("entity_id", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("sellable", sa.String(length=64), nullable=False),
+        sa.Column("incoming", sa.String(length=64), nullable=False),
+        sa.Column("unit", sa.String(length=16), nullable=False),
+        sa.Column("counts_orders", sa.Boolean(), nullable=False),
+        sa.Column("received_at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("sku", "location", name=op.f("pk_stock")),
+    )
+    op.create_table(
         "twins",
         sa.Column("entity_id", sa.String(length=64), nullable=False),
         sa.Column("connection", sa.String(length=64), nullable=False),

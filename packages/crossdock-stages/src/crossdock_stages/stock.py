@@ -1,0 +1,155 @@
+"""How much may be promised: positions, reservations and what each channel is told. No I/O.
+
+may be promised = (what the owner says may be sold − what is set aside here) × share
+                  − safety stock − lag buffer, at most the cap, at least 0
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from crossdock.canonical import Order, OrderLine
+
+from crossdock_stages.book import ZERO as ZERO
+from crossdock_stages.book import Book
+
+Spot = tuple[str, str]
+"""(SKU, location)."""
+
+HANDS = frozenset({"merchant", "3pl", "store"})
+"""Whose shipments take our stock; a marketplace and a supplier have their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What one channel may promise of what there is.
+
+    `share` is 0 to 1; `safety` and `cap` are quantities in the position's unit.
+    """
+
+    safety: Decimal = ZERO
+    share: Decimal = Decimal(1)
+    cap: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """What the owner said last of one SKU at one place.
+
+    `counts_orders`: its figure already leaves out the orders that it has taken.
+    """
+
+    sellable: Decimal
+    counts_orders: bool
+    received_at: float
+    incoming: Decimal = ZERO
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """So much set aside for one line of an order.
+
+    `taken_at` is when the owner took it over, 0 before; `expires_at` when it lapses.
+    """
+
+    order_id: str
+    line_id: str
+    sku: str
+    location: str
+    quantity: Decimal
+    created_at: float
+    expires_at: float
+    taken_at: float = 0.0
+
+    def counts(self, position: Position, now: float, settle_s: float) -> bool:
+        """Whether it still has to be left out of the owner's figure.
+
+        From when the owner has it until the owner's next figure, or `settle_s`, within which the
+        owner is expected to tell what changed.
+        """
+        if now >= self.expires_at:
+            return False
+        if not self.taken_at:
+            return True
+        return position.received_at <= self.taken_at and now < self.taken_at + settle_s
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """More is wanted than there is."""
+
+    sku: str
+    wanted: Decimal
+    there: Decimal
+    incoming: Decimal
+    known: bool = True
+    """False when the owner has not told of this SKU at all."""
+
+
+def available(left: Decimal, policy: Policy, buffer: Decimal = ZERO) -> Decimal:
+    """What one channel may promise of `left`; whole units, never below 0."""
+    share = (left * policy.share).to_integral_value(ROUND_FLOOR) if policy.share != 1 else left
+    amount = max(share - policy.safety - buffer, ZERO)
+    return min(amount, policy.cap) if policy.cap is not None else amount
+
+
+def wanted(order: Order, book: Book) -> dict[str, list[tuple[OrderLine, str, Decimal]]]:
+    """What an order still takes from stock: line, SKU, quantity; bundles by their components.
+
+    Grouped by SKU, so that two lines of one thing cannot each be promised the same piece.
+    """
+    out: dict[str, list[tuple[OrderLine, str, Decimal]]] = {}
+    for line in order.lines:
+        if line.nature != "goods" or line.fulfilled_by not in HANDS:
+            continue
+        open_ = line.ordered - line.cancelled - book.shipped_of(line.line_id)
+        if open_ <= 0:
+            continue
+        parts = [(part.sku, part.quantity * open_) for part in line.components]
+        for sku, quantity in parts or ([(line.sku, open_)] if line.sku else []):
+            out.setdefault(sku, []).append((line, sku, quantity))
+    return out
+
+
+def share_out(
+    needs: Sequence[tuple[OrderLine, str, Decimal]],
+    left: Mapping[str, Decimal],
+    prefer: Iterable[str] = (),
+) -> tuple[list[tuple[str, str, Decimal]], Decimal]:
+    """Set quantities of one SKU aside: (line id, location, quantity), and what is missing.
+
+    The place that the line names comes first, then the preferred ones, then the fullest. What is
+    missing is set aside at the first place nevertheless, so that it is never promised twice.
+    """
+    rest = dict(left)
+    first = [*prefer, *sorted(rest, key=lambda place: (-rest[place], place))]
+    out: list[tuple[str, str, Decimal]] = []
+    missing = ZERO
+    for line, _, quantity in needs:
+        places = [place for place in dict.fromkeys((line.location, *first)) if place in rest]
+        for place in places:
+            take = min(quantity, max(rest[place], ZERO))
+            if take > 0:
+                out.append((line.line_id, place, take))
+                rest[place] -= take
+                quantity -= take
+        if quantity > 0 and places:
+            missing += quantity
+            out.append((line.line_id, places[0], quantity))
+            rest[places[0]] -= quantity
+    return _together(out), missing
+
+
+def _together(rows: list[tuple[str, str, Decimal]]) -> list[tuple[str, str, Decimal]]:
+    sums: dict[tuple[str, str], Decimal] = {}
+    for line_id, place, quantity in rows:
+        sums[line_id, place] = sums.get((line_id, place), ZERO) + quantity
+    return [(line_id, place, quantity) for (line_id, place), quantity in sums.items()]
+
+
+def lag_buffer(sold: Decimal, over_s: float, propagation_s: float) -> Decimal:
+    """What is probably sold while news is on its way: demand times propagation, rounded up."""
+    if over_s <= 0 or sold <= 0:
+        return ZERO
+    expected = sold * Decimal(str(propagation_s)) / Decimal(str(over_s))
+    return expected.to_integral_value(ROUND_CEILING)

@@ -1,0 +1,217 @@
+"""STOCKKEEPER: what time alone changes about stock, and what could not be told at once.
+
+Reservations lapse; channels whose figure changed while they were being told are told the newest,
+nearly sold out first; orders that wait for goods go on when these have arrived; the lag buffer
+follows demand and propagation as measured. Run it in every runner; several do no harm.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import sqlalchemy as sa
+from crossdock.bus import Outgoing
+from crossdock.canonical import EntityRef, Hold, Order
+from crossdock.errors import CrossdockError
+from crossdock.events import Envelope, now_text
+from crossdock.identity import entity_id, event_id
+from sqlalchemy.engine import Connection
+
+from crossdock_stages.book import ZERO, Book
+from crossdock_stages.harness import House
+from crossdock_stages.judgement.basis import HELD, Wish
+from crossdock_stages.ledger import stockbook, traffic
+from crossdock_stages.ledger.tables import effects, entities, offers, outbox, reservations
+from crossdock_stages.ledger.traffic import ToSend
+from crossdock_stages.rules import Rules
+from crossdock_stages.stock import lag_buffer
+from crossdock_stages.stockroom import Stockroom, skus_of
+from crossdock_stages.topology import Topology
+
+log = logging.getLogger("crossdock.stock")
+
+EVERY_S = 0.25
+MEASURE_EVERY_S = 10.0
+DEMAND_OVER_S = 600.0
+AT_ONCE = 500
+"""So many figures are told in one round, the scarcest first."""
+
+
+class Stockkeeper:
+    """See the module's docstring."""
+
+    def __init__(self, house: House, topology: Topology, rules: Rules) -> None:
+        self.house = house
+        self.topology = topology
+        self.rules = rules
+        self.inventory = rules.domains["inventory"]
+        self._measured_at = 0.0
+
+    async def run(self) -> None:
+        """Keep stock for ever."""
+        while True:
+            try:
+                await self.once()
+            except CrossdockError as error:
+                log.warning("keeping stock: %s", error)
+            await asyncio.sleep(EVERY_S)
+
+    async def once(self) -> int:
+        """One round; how many messages followed."""
+        now = time.time()
+        measure = self.inventory.lag_buffer and now >= self._measured_at + MEASURE_EVERY_S
+        if not measure and not await self.house.ledger.read(lambda tx: self._anything(tx, now)):
+            return 0
+        if measure:
+            self._measured_at = now
+        sends = await self.house.ledger.write(lambda tx: self._round(tx, now, measure=measure))
+        if sends:
+            await self.house.bus.publish([send.message for send in sends])
+            self.house.meters.add("stock.told", len(sends))
+        return len(sends)
+
+    def _room(self, now: float) -> Stockroom:
+        return Stockroom(self.rules, self.inventory, now)
+
+    def _anything(self, tx: Connection, now: float) -> bool:
+        settle_s = self._room(now).settle_s
+        if stockbook.ending(tx, now, settle_s) or stockbook.to_tell(tx, 1):
+            return True
+        return bool(self._waiting(tx))
+
+    def _round(self, tx: Connection, now: float, *, measure: bool) -> list[ToSend]:
+        room = self._room(now)
+        ended = stockbook.ending(tx, now, room.settle_s)
+        late = stockbook.to_tell(tx, AT_ONCE)
+        skus = {row.sku for row in ended} | {offer.sku for offer in late}
+        buffers = self._buffers(tx, now) if measure else {}
+        skus |= {sku for _, sku in buffers}
+        room.load(tx, skus, ())
+        room.end([row for row in room.reservations.values() if row in ended])
+        for key, offer in list(room.offers.items()):
+            buffer = buffers.get((key[0], key[1]))
+            if buffer is not None and buffer != offer.buffer:
+                room.offers[key] = replace(offer, buffer=buffer)
+                room.touch((key[1], key[2]))
+        for offer in late:
+            room.touch((offer.sku, offer.location))
+        sends = [self._command(wish, now) for wish in room.close(tx)]
+        sends += self._arrived(tx, now)
+        traffic.add_outgoing(tx, sends, now)
+        return sends
+
+    def _command(self, wish: Wish, now: float) -> ToSend:
+        body = wish.data.dump()
+        envelope = Envelope(
+            id=wish.id,
+            source=self.topology.source("crossdock"),
+            type=f"crossdock.{wish.type}.v{wish.data.major}",
+            subject=wish.entity_id,
+            key=wish.key,
+            time=now_text(),
+            connection=wish.target,
+            refs=",".join(wish.refs),
+        )
+        return ToSend(
+            message=self.topology.command(envelope, body, wish.target),
+            body=body,
+            connection=wish.target,
+            type=wish.type,
+            entity_id=wish.entity_id,
+            entity_key=wish.key,
+            cause="stockkeeper",
+        )
+
+    # orders that wait for goods
+
+    def _waiting(self, tx: Connection) -> list[tuple[str, str, bytes]]:
+        """Orders held for want of stock, oldest first; only those whose goods are there now."""
+        rows = tx.execute(
+            sa.select(entities.c.id, entities.c.facts, entities.c.body)
+            .where(entities.c.kind == "order", entities.c.state == HELD)
+            .where(entities.c.facts.like('%"holds"%"stock"%'))
+            .order_by(entities.c.updated_at)
+            .limit(AT_ONCE)
+        ).all()
+        out = []
+        for row in rows:
+            book = Book.load(row.facts)
+            if "stock" not in book.holds or not row.body:
+                continue
+            order = Order.parse(bytes(row.body))
+            room = self._room(time.time())
+            room.load(tx, skus_of(order), (), lock=False)
+            if room.spots and not room.shortages(row.id, order, book):
+                out.append((row.id, row.facts, bytes(row.body)))
+        return out[:1]  # what it takes is not set aside before it is judged
+
+    def _arrived(self, tx: Connection, now: float) -> list[ToSend]:
+        return [self._release(order_id, now) for order_id, _, _ in self._waiting(tx)]
+
+    def _release(self, order_id: str, now: float) -> ToSend:
+        own = entity_id("crossdock", "hold", f"{order_id}:stock")
+        moment = datetime.fromtimestamp(now, UTC)
+        data = Hold(
+            id=own,
+            order=EntityRef(id=order_id),
+            reason="stock",
+            placed_at=moment,
+            released_at=moment,
+            released_by="crossdock: the goods are there",
+        )
+        body = data.dump()
+        envelope = Envelope(
+            id=event_id(own, "hold.released", "", f"{now:.0f}"),
+            source=self.topology.source("crossdock"),
+            type=f"crossdock.hold.released.v{Hold.major}",
+            subject=own,
+            key=order_id,
+            time=moment.isoformat(),
+            connection="crossdock",
+        )
+        message: Outgoing = self.topology.event(envelope, body)
+        return ToSend(
+            message=message,
+            body=body,
+            connection="",
+            type="hold.released",
+            entity_id=own,
+            entity_key=order_id,
+            cause="stockkeeper",
+        )
+
+    # demand and propagation
+
+    def _buffers(self, tx: Connection, now: float) -> Mapping[tuple[str, str], Decimal]:
+        """(channel, SKU) to what is probably sold elsewhere until the channel knows."""
+        sold: dict[str, Decimal] = {}
+        query = sa.select(reservations.c.sku, reservations.c.quantity).where(
+            reservations.c.created_at >= now - DEMAND_OVER_S
+        )
+        for sku, quantity in tx.execute(query):
+            sold[sku] = sold.get(sku, ZERO) + Decimal(quantity)
+        known = tx.execute(sa.select(offers.c.channel, offers.c.sku).distinct()).all()
+        slow = {channel: self._propagation(tx, channel, now) for channel in {k[0] for k in known}}
+        return {
+            (channel, sku): lag_buffer(sold.get(sku, ZERO), DEMAND_OVER_S, slow[channel])
+            for channel, sku in known
+        }
+
+    def _propagation(self, tx: Connection, channel: str, now: float) -> float:
+        """Seconds from the decision to the channel's receipt, for 99 of 100 figures."""
+        took: Sequence[float] = sorted(
+            float(seconds)
+            for seconds in tx.execute(
+                sa.select(effects.c.receipt_at - outbox.c.created_at)
+                .select_from(outbox.join(effects, effects.c.command_id == outbox.c.id))
+                .where(outbox.c.connection == channel, outbox.c.type == "inventory.publish")
+                .where(effects.c.receipt_at.is_not(None), outbox.c.created_at >= now - 3600)
+                .order_by(outbox.c.seq.desc())
+                .limit(1000)
+            ).scalars()
+        )
+        return took[min(len(took) - 1, int(len(took) * 0.99))] if took else 0.0

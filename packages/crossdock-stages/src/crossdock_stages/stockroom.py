@@ -1,0 +1,418 @@
+"""The stock that a batch of news touches, within decide's transaction.
+
+Stock is set aside the moment an order lands, before the executing system knows of it; every
+channel is told what is left. Numbers come from `stock`; this module brings them together with what
+the ledger keeps, and writes down what follows.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from crossdock.canonical import Entity, Fulfillment, Hold, InventoryLevel, Order
+from crossdock.events import Envelope, now_text
+from crossdock.identity import command_id, entity_id, event_id
+from sqlalchemy.engine import Connection
+
+from crossdock_stages.book import ZERO, Book
+from crossdock_stages.judgement.basis import CANCELLED, HELD, NOT_TAKEN, SUBMITTED, Decision, Wish
+from crossdock_stages.ledger import stockbook
+from crossdock_stages.ledger.stockbook import Offer, Spotted
+from crossdock_stages.ledger.things import Known
+from crossdock_stages.ledger.traffic import ToSend
+from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.stock import (
+    Position,
+    Reservation,
+    Shortage,
+    Spot,
+    available,
+    share_out,
+    wanted,
+)
+from crossdock_stages.topology import Topology
+
+GIVEN_S = 30 * 86_400.0
+"""How long stock stays set aside for an order that was given away; its end comes by news."""
+SETTLE_S = 30.0
+"""Within this time an owner tells what an order changed, where its domain has no `latency`."""
+
+
+@dataclass
+class Stockroom:
+    """One transaction's view of the stock it touches."""
+
+    rules: Rules
+    inventory: Domain
+    now: float
+    spots: dict[Spot, Spotted] = field(default_factory=dict)
+    reservations: dict[tuple[str, str, str, str], Reservation] = field(default_factory=dict)
+    offers: dict[tuple[str, str, str], Offer] = field(default_factory=dict)
+    received: Mapping[str, float] = field(default_factory=dict)
+    _put: dict[tuple[str, str, str, str], Reservation] = field(default_factory=dict)
+    _gone: dict[tuple[str, str, str, str], Reservation] = field(default_factory=dict)
+    _levels: set[Spot] = field(default_factory=set)
+    _touched: set[Spot] = field(default_factory=set)
+    _offered: set[tuple[str, str, str]] = field(default_factory=set)
+
+    @property
+    def settle_s(self) -> float:
+        """How soon the owner's figures tell what an order changed."""
+        return self.inventory.latency_s or SETTLE_S
+
+    def load(
+        self, tx: Connection, skus: Iterable[str], orders: Iterable[str], *, lock: bool = True
+    ) -> None:
+        """Read what is known of these SKUs, and of whatever these orders have set aside."""
+        order_ids = set(orders)
+        found = stockbook.reserved(tx, (), order_ids) if order_ids else []
+        names = {*skus, *(row.sku for row in found)}
+        if not names:
+            return
+        self.spots = stockbook.positions(tx, names, lock=lock)
+        for row in stockbook.reserved(tx, names):
+            self.reservations[_key(row)] = row
+        self.offers = stockbook.offers_of(tx, names)
+
+    # what orders take
+
+    def shortages(self, order_id: str, order: Order, book: Book) -> tuple[Shortage, ...]:
+        """What is missing for this order, if it came now."""
+        out = []
+        for sku, needs in wanted(order, book).items():
+            left = self._left(sku, but=order_id)
+            _, missing = share_out(needs, left)
+            asked = sum((quantity for _, _, quantity in needs), ZERO)
+            if not left:
+                out.append(Shortage(sku, asked, ZERO, ZERO, known=False))
+            elif missing:
+                incoming = sum(
+                    (s.position.incoming for (name, _), s in self.spots.items() if name == sku),
+                    ZERO,
+                )
+                out.append(Shortage(sku, asked, asked - missing, incoming))
+        return tuple(out)
+
+    def follow(
+        self, envelope: Envelope, data: Entity, decision: Decision, known: Mapping[str, Known]
+    ) -> tuple[Shortage, ...]:
+        """Let stock follow a decision; what is promised beyond what lies there."""
+        if isinstance(data, InventoryLevel):
+            if decision.applied and envelope.name == "inventory.level_changed":
+                self._figure(envelope, data)
+        elif isinstance(data, Fulfillment):
+            if decision.applied and data.cancelled_at is None:
+                self._shipped(envelope, data, known.get(data.order.id or ""))
+        elif envelope.name == "order.submitted":
+            self._taken(envelope)
+        elif isinstance(data, Order):
+            return self._order(envelope.subject, data, known.get(envelope.subject))
+        elif isinstance(data, Hold):
+            order = known.get(data.order.id or "")
+            given = next((w.data for w in decision.wishes if w.type == "order.create"), None)
+            if order is not None and isinstance(given, Order):
+                return self._order(order.id, given, order)
+        return ()
+
+    def _order(self, order_id: str, order: Order, now_known: Known | None) -> tuple[Shortage, ...]:
+        if now_known is None:
+            return ()
+        mine = self._of(order_id)
+        book = Book.load(now_known.facts)
+        if now_known.state in {CANCELLED, NOT_TAKEN} or "stock" in book.holds:
+            self._end(mine)
+            return ()
+        if now_known.state == SUBMITTED and self._owner_counts(order, now_known):
+            return ()
+        needs = wanted(order, book)
+        before: dict[tuple[str, str], Decimal] = {}
+        for row in mine:
+            if "~" not in row.line_id:
+                key = (row.line_id, row.sku)
+                before[key] = before.get(key, ZERO) + row.quantity
+        now: dict[tuple[str, str], Decimal] = {}
+        for sku, rows in needs.items():
+            for line, _, quantity in rows:
+                now[line.line_id, sku] = now.get((line.line_id, sku), ZERO) + quantity
+        if before == now:
+            self._extend(order_id, held=now_known.state == HELD)
+            return ()
+        short = self.shortages(order_id, order, book)
+        self._end([row for row in mine if "~" not in row.line_id])
+        keep_s = self.inventory.reserve_s if now_known.state == HELD else GIVEN_S
+        for sku, rows in needs.items():
+            shared, _ = share_out(rows, self._left(sku, but=order_id))
+            for line_id, location, quantity in shared:
+                row = Reservation(
+                    order_id=order_id,
+                    line_id=line_id,
+                    sku=sku,
+                    location=location,
+                    quantity=quantity,
+                    created_at=self.now,
+                    expires_at=self.now + keep_s,
+                )
+                self._set(row)
+        return tuple(one for one in short if one.known)
+
+    def _owner_counts(self, order: Order, known: Known) -> bool:
+        """Whether the owner of the stock has this order, and leaves it out of its figures."""
+        orders = self.rules.domains.get("orders")
+        execute = orders.part(channel=known.connection).execute if orders else None
+        skus = {line.sku for line in order.lines}
+        return any(
+            spot.owner == execute and spot.position.counts_orders
+            for (sku, _), spot in self.spots.items()
+            if sku in skus
+        )
+
+    def _taken(self, envelope: Envelope) -> None:
+        for row in self._of(envelope.subject):
+            spot = self.spots.get((row.sku, row.location))
+            counts = spot is not None and spot.position.counts_orders
+            if spot is not None and spot.owner == envelope.connection and counts:
+                self._set(replace(row, taken_at=row.taken_at or self.now))
+
+    def _shipped(self, envelope: Envelope, data: Fulfillment, order: Known | None) -> None:
+        """What has left still counts until the owner's next figure leaves it out."""
+        if order is None:
+            return
+        book = Book.load(order.facts)
+        mark = envelope.subject[-12:]
+        for line in data.lines:
+            rows = [row for row in self._of(order.id) if row.line_id == line.line_id]
+            sold = book.lines.get(line.line_id)
+            part = sold is not None and sold.is_part(line.sku)
+            if part:
+                rows = [row for row in rows if row.sku == line.sku]
+            here = [row for row in rows if row.location == data.location] or rows
+            if any(f"{line.line_id}~{mark}" == r.line_id for r in self._of(order.id)):
+                continue  # told before
+            left = {row: row.quantity for row in here}
+            before = line.quantity + max(book.open_of(line.line_id), ZERO)
+            for row in here:
+                share = line.quantity if part else row.quantity * line.quantity / before
+                moved = min(left[row], share)
+                if moved <= 0:
+                    continue
+                self._end([row])
+                if row.quantity > moved:
+                    self._set(replace(row, quantity=row.quantity - moved))
+                self._set(
+                    replace(
+                        row,
+                        line_id=f"{line.line_id}~{mark}",
+                        quantity=moved,
+                        taken_at=self.now,
+                    )
+                )
+
+    # what owners say
+
+    def _figure(self, envelope: Envelope, data: InventoryLevel) -> None:
+        amount = data.sellable
+        if amount is None:
+            return
+        at = self.received.get(envelope.landing, self.now)
+        spot = (data.sku, data.location)
+        self.spots[spot] = Spotted(
+            sku=data.sku,
+            location=data.location,
+            entity_id=envelope.subject,
+            owner=envelope.connection,
+            unit=data.unit,
+            position=Position(
+                sellable=amount,
+                counts_orders=data.available is not None or data.reserved != 0,
+                received_at=at,
+                incoming=data.incoming,
+            ),
+        )
+        self._levels.add(spot)
+        self._touched.add(spot)
+        rows = [row for row in self.reservations.values() if (row.sku, row.location) == spot]
+        self._end([row for row in rows if 0 < row.taken_at < at])
+
+    # bookkeeping
+
+    def _of(self, order_id: str) -> list[Reservation]:
+        return [row for row in self.reservations.values() if row.order_id == order_id]
+
+    def _left(self, sku: str, but: str = "") -> dict[str, Decimal]:
+        return {
+            location: self.left((sku, location), but=but)
+            for name, location in self.spots
+            if name == sku
+        }
+
+    def left(self, spot: Spot, but: str = "") -> Decimal:
+        """What the owner says, less what is set aside by others than the order `but`."""
+        position = self.spots[spot].position
+        aside = sum(
+            (
+                row.quantity
+                for row in self.reservations.values()
+                if (row.sku, row.location) == spot
+                and row.order_id != but
+                and row.counts(position, self.now, self.settle_s)
+            ),
+            ZERO,
+        )
+        return position.sellable - aside
+
+    def _set(self, row: Reservation) -> None:
+        key = _key(row)
+        self.reservations[key] = self._put[key] = row
+        self._gone.pop(key, None)
+        self._touched.add((row.sku, row.location))
+
+    def _end(self, rows: Iterable[Reservation]) -> None:
+        for row in list(rows):
+            key = _key(row)
+            self.reservations.pop(key, None)
+            self._put.pop(key, None)
+            self._gone[key] = row
+            self._touched.add((row.sku, row.location))
+
+    def _extend(self, order_id: str, *, held: bool = False) -> None:
+        if held:
+            return
+        for row in self._of(order_id):
+            if row.expires_at < self.now + GIVEN_S / 2:
+                self._set(replace(row, expires_at=self.now + GIVEN_S))
+
+    def end(self, rows: Iterable[Reservation]) -> None:
+        """These are set aside no longer."""
+        self._end(rows)
+
+    def touch(self, spot: Spot) -> None:
+        """Look at this spot again: a buffer has changed, or a channel was not told."""
+        self._touched.add(spot)
+
+    # what channels are told
+
+    def close(self, tx: Connection) -> list[Wish]:
+        """Write everything down; what channels are to be told now."""
+        wishes = self._offer()
+        stockbook.put_positions(tx, [self.spots[spot] for spot in sorted(self._levels)])
+        stockbook.change_reservations(tx, list(self._put.values()), list(self._gone.values()))
+        stockbook.put_offers(tx, [self.offers[key] for key in sorted(self._offered)])
+        return wishes
+
+    def _offer(self) -> list[Wish]:
+        wishes = []
+        for spot in sorted(self._touched):
+            if spot not in self.spots:
+                continue
+            left = self.left(spot)
+            for channel in self.targets(spot):
+                wish = self.tell(channel, spot, left)
+                if wish is not None:
+                    wishes.append(wish)
+        return wishes
+
+    def targets(self, spot: Spot) -> list[str]:
+        """The selling connections that are told of a spot."""
+        part = self.inventory.part(location=spot[1])
+        return [
+            name
+            for name in part.publish_to
+            if name in self.rules.channels and name != self.spots[spot].owner
+        ]
+
+    def tell(self, channel: str, spot: Spot, left: Decimal) -> Wish | None:
+        """The wish to tell a channel, where the figure is new and none is under way."""
+        key = (channel, *spot)
+        offer = self.offers.get(key) or Offer(
+            channel=channel,
+            sku=spot[0],
+            location=spot[1],
+            wanted=ZERO,
+            told=None,
+            buffer=ZERO,
+            number=0,
+            command_id="",
+            wanted_at=self.now,
+        )
+        part = self.inventory.part(location=spot[1], channel=channel)
+        amount = available(left, part.policy, offer.buffer)
+        if offer.told is not None and amount == offer.wanted == offer.told:
+            return None
+        offer = replace(offer, wanted=amount, wanted_at=self.now)
+        wish = None
+        if amount != offer.told and not offer.open:
+            wish = self._wish(offer, spot)
+            offer = replace(
+                offer, told=amount, number=offer.number + 1, command_id=wish.id, open=True
+            )
+        self.offers[key] = offer
+        self._offered.add(key)
+        return wish
+
+    def _wish(self, offer: Offer, spot: Spot) -> Wish:
+        there = self.spots[spot]
+        verb = "inventory.publish"
+        return Wish(
+            target=offer.channel,
+            type=verb,
+            id=command_id(offer.channel, verb, f"{there.entity_id}:#{offer.number + 1}"),
+            data=InventoryLevel(
+                id=there.entity_id,
+                sku=spot[0],
+                location=spot[1],
+                unit=there.unit,
+                available=offer.wanted,
+            ),
+            entity_id=there.entity_id,
+            key=there.entity_id,
+            refs=(there.entity_id,),
+        )
+
+
+def _key(row: Reservation) -> tuple[str, str, str, str]:
+    return (row.order_id, row.line_id, row.sku, row.location)
+
+
+def shortfall(topology: Topology, cause: Envelope, shortage: Shortage) -> ToSend:
+    """The news that more of a SKU is promised than lies there: `available` is below 0."""
+    own = entity_id("crossdock", "inventory", f"shortfall:{cause.subject}:{shortage.sku}")
+    data = InventoryLevel(
+        id=own,
+        sku=shortage.sku,
+        location="all",
+        available=shortage.there - shortage.wanted,
+        incoming=shortage.incoming,
+    )
+    name = "inventory.shortfall_detected"
+    body = data.dump()
+    envelope = Envelope(
+        id=event_id(own, name, cause.id, ""),
+        source=topology.source("crossdock"),
+        type=f"crossdock.{name}.v{InventoryLevel.major}",
+        subject=own,
+        key=own,
+        time=now_text(),
+        connection="crossdock",
+        cause=cause.id,
+        correlation=cause.correlation,
+        mode=cause.mode,
+    )
+    return ToSend(
+        message=topology.event(envelope, body),
+        body=body,
+        connection="",
+        type=name,
+        entity_id=own,
+        entity_key=own,
+        cause=cause.id,
+    )
+
+
+def skus_of(data: Entity) -> set[str]:
+    """The SKUs whose stock an entity is about."""
+    if isinstance(data, InventoryLevel):
+        return {data.sku}
+    if isinstance(data, Order):
+        parts = {part.sku for line in data.lines for part in line.components}
+        return parts | {line.sku for line in data.lines if line.sku}
+    return set()

@@ -1,0 +1,444 @@
+"""Stock: what is set aside, what channels are told, and what happens when there is too little."""
+
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crossdock.bus import Bus
+from crossdock.canonical import (
+    Entity,
+    EntityRef,
+    Fulfillment,
+    FulfillmentLine,
+    InventoryLevel,
+    LineComponent,
+    Order,
+)
+from crossdock.events import Envelope
+from crossdock.identity import entity_id
+from crossdock_stages.book import Book
+from crossdock_stages.decide import Decide
+from crossdock_stages.harness import House, Item
+from crossdock_stages.ledger import Ledger, settling
+from crossdock_stages.ledger.tables import landing, offers, outbox, reservations
+from crossdock_stages.rules import Domain, Override, Rules
+from crossdock_stages.stock import Policy, available, lag_buffer, share_out, wanted
+from crossdock_stages.stockkeeper import Stockkeeper
+from crossdock_stages.topology import Topology
+from hypothesis import given
+from hypothesis import strategies as st
+
+MakeOrder = Callable[..., Order]
+TOPOLOGY = Topology(environment="test", lanes=1)
+D = Decimal
+
+
+def rules(*checks: str, **inventory: Any) -> Rules:
+    base: dict[str, Any] = {"owner": "erp", "publish_to": ("web", "shop"), "reserve_s": 3600.0}
+    return Rules(
+        domains={
+            "orders": Domain(capture=("web", "shop"), execute="erp", checks=checks),
+            "inventory": Domain(**{**base, **inventory}),
+            "fulfillment": Domain(owner="erp", publish_to=("web", "shop")),
+        },
+        handles={"erp": frozenset({"order.create", "order.update", "order.cancel"})},
+    )
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("left", "policy", "buffer", "told"),
+        [
+            ("10", Policy(), "0", "10"),
+            ("10", Policy(safety=D(3)), "0", "7"),
+            ("10", Policy(safety=D(3)), "2", "5"),
+            ("10", Policy(share=D("0.3")), "0", "3"),
+            ("9", Policy(share=D("0.5")), "0", "4"),
+            ("10", Policy(cap=D(4)), "0", "4"),
+            ("2", Policy(safety=D(3)), "0", "0"),
+            ("-5", Policy(), "0", "0"),
+        ],
+    )
+    def test_what_may_be_promised(self, left: str, policy: Policy, buffer: str, told: str) -> None:
+        assert available(D(left), policy, D(buffer)) == D(told)
+
+    def test_bundles_take_their_components_in_sum(self, make_order: MakeOrder) -> None:
+        (line,) = make_order().lines
+        parts = (LineComponent(sku="MUG", quantity=2), LineComponent(sku="TEA", quantity=1))
+        lines = (
+            line.model_copy(update={"sku": "SET", "components": parts, "ordered": D(3)}),
+            line.model_copy(update={"line_id": "2", "ordered": D(1)}),
+            line.model_copy(update={"line_id": "3", "nature": "gift_card"}),
+            line.model_copy(update={"line_id": "4", "fulfilled_by": "marketplace"}),
+        )
+        found = wanted(make_order(lines=lines), Book())
+        sums = {sku: sum(q for _, _, q in rows) for sku, rows in found.items()}
+        assert sums == {"MUG": 7, "TEA": 3}
+
+    def test_two_lines_of_one_thing_cannot_both_have_the_last(self, make_order: MakeOrder) -> None:
+        (line,) = make_order(ordered=3).lines
+        needs = [(line, "MUG", D(3)), (line.model_copy(update={"line_id": "2"}), "MUG", D(3))]
+        shared, missing = share_out(needs, {"WH": D(4)})
+        assert missing == 2
+        assert sum(q for _, _, q in shared) == 6, "what is missing is promised, so never again"
+
+    def test_the_fullest_place_comes_after_the_wished_one(self, make_order: MakeOrder) -> None:
+        (line,) = make_order().lines
+        wished = line.model_copy(update={"location": "A"})
+        left = {"A": D(2), "B": D(1), "C": D(9)}
+        assert share_out([(wished, "MUG", D(5))], left)[0] == [("1", "A", 2), ("1", "C", 3)]
+
+    @given(
+        left=st.dictionaries(st.sampled_from("ABC"), st.integers(-3, 20), min_size=1),
+        asked=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    )
+    def test_nothing_is_promised_twice(self, left: dict[str, int], asked: list[int]) -> None:
+        class Line:
+            location = None
+
+            def __init__(self, number: int) -> None:
+                self.line_id = str(number)
+
+        needs: Any = [(Line(n), "MUG", D(q)) for n, q in enumerate(asked)]
+        amounts = {place: D(q) for place, q in left.items()}
+        shared, missing = share_out(needs, amounts)
+        there = sum(max(q, D(0)) for q in amounts.values())
+        assert missing == max(D(0), sum(asked) - there)
+        assert sum(q for _, _, q in shared) == sum(asked)
+
+    def test_the_buffer_is_what_is_probably_sold_meanwhile(self) -> None:
+        assert lag_buffer(D(60), 600, 15) == 2
+        assert lag_buffer(D(0), 600, 15) == 0
+        assert lag_buffer(D(1), 600, 1) == 1, "rounded up"
+
+
+@pytest.fixture
+def house(ledger: Ledger) -> House:
+    return House(bus=Bus("nats://127.0.0.1:1"), ledger=ledger)
+
+
+class Shop:
+    """Tells the stage what happened, and looks at what followed."""
+
+    def __init__(self, house: House, under: Rules) -> None:
+        self.house = house
+        self.stage = Decide(house, TOPOLOGY, under)
+        self.clock = 0
+
+    async def tell(
+        self, data: Entity, name: str, native: str = "1", by: str = "web", at: float | None = None
+    ) -> list[str]:
+        """What was asked: `verb at target`, with the figure where stock is told."""
+        self.clock += 1
+        own = entity_id(by, data.kind, native) if name != "order.submitted" else native
+        landing_id = f"lnd_{self.clock}"
+        await self.house.ledger.write(lambda tx: self._land(tx, landing_id, at or time.time()))
+        envelope = Envelope(
+            id=f"evt_{name}_{native}_{self.clock}",
+            source="s",
+            type=f"crossdock.{name}.v1",
+            subject=own,
+            key=own,
+            time="",
+            connection=by,
+            revision=f"{self.clock:020d}",
+            native=native[:20],
+            landing=landing_id,
+        )
+        message = TOPOLOGY.event(envelope, data.dump())
+        item = Item(Envelope.read(message.headers), message.body, message.address)
+        out = []
+        for sent in await self.stage.process([item]):
+            made = Envelope.read(sent.headers)
+            figure = ""
+            if made.name == "inventory.publish":
+                figure = f" {InventoryLevel.parse(sent.body).available}"
+            out.append(f"{made.name} at {made.connection}{figure}")
+        return out
+
+    def _land(self, tx: sa.Connection, landing_id: str, at: float) -> None:
+        tx.execute(
+            landing.insert().values(
+                id=landing_id,
+                connection="x",
+                topic="t",
+                entity_key=landing_id,
+                delivery_id=landing_id,
+                road="webhook",
+                headers="{}",
+                body=b"",
+                fingerprint="",
+                received_at=at,
+                published_at=at,
+                state="translated",
+                events="[]",
+                settled=True,
+            )
+        )
+
+    async def level(self, available: int, *, at: float | None = None, **fields: Any) -> list[str]:
+        data = InventoryLevel(sku="MUG", location="WH", available=available, **fields)
+        return await self.tell(data, "inventory.level_changed", "L1", "erp", at)
+
+    async def carried_out(self) -> None:
+        """Every command was answered."""
+
+        def work(tx: sa.Connection) -> None:
+            tx.execute(outbox.update().values(state="done"))
+
+        await self.house.ledger.write(work)
+
+    async def rows(self, table: sa.Table) -> Sequence[Any]:
+        return await self.house.ledger.read(lambda tx: tx.execute(sa.select(table)).all())
+
+
+async def test_an_order_is_taken_off_at_every_channel_the_moment_it_lands(
+    house: House, make_order: MakeOrder
+) -> None:
+    shop = Shop(house, rules())
+    first = await shop.level(10)
+    assert sorted(first) == ["inventory.publish at shop 10", "inventory.publish at web 10"]
+    await shop.carried_out()
+    got = await shop.tell(make_order(), "order.placed")
+    # web too: a figure of ours on its way may have overwritten what it took off itself
+    assert sorted(got) == [
+        "inventory.publish at shop 5",
+        "inventory.publish at web 5",
+        "order.create at erp",
+    ]
+    (row,) = await shop.rows(reservations)
+    assert (row.sku, row.location, row.quantity) == ("MUG", "WH", "5")
+
+
+async def test_only_changes_are_told_and_they_are_told_together(
+    house: House, make_order: MakeOrder
+) -> None:
+    shop = Shop(house, rules())
+    await shop.level(10)
+    assert await shop.level(9) == [], "both are still being told 10"
+    assert await shop.level(8) == []
+    await shop.carried_out()
+    keeper = Stockkeeper(house, TOPOLOGY, rules())
+    told = await house.ledger.write(lambda tx: keeper._round(tx, time.time(), measure=False))
+    figures = [InventoryLevel.parse(send.body).available for send in told]
+    assert figures == [8, 8], "9 was never told"
+    await shop.carried_out()
+    assert await shop.level(8) == []
+    assert not await house.ledger.read(lambda tx: keeper._anything(tx, time.time()))
+
+
+async def test_what_the_owner_has_taken_counts_until_its_next_figure(
+    house: House, make_order: MakeOrder
+) -> None:
+    shop = Shop(house, rules())
+    start = time.time()
+    await shop.level(10, at=start - 10)
+    order = make_order()
+    await shop.tell(order, "order.placed")
+    await shop.carried_out()
+    subject = entity_id("web", "order", "1")
+    await shop.tell(order, "order.submitted", subject, "erp")
+    (row,) = await shop.rows(reservations)
+    assert row.taken_at > 0
+    assert await shop.level(10, at=start - 5) == [], "that figure is older: it is still taken off"
+    assert await shop.level(5, at=time.time() + 1) == [], "the owner has taken it off itself"
+    assert await shop.rows(reservations) == []
+    paid = make_order(note="x")
+    assert await shop.tell(paid, "order.updated") == [], "and it is not set aside again"
+    assert await shop.rows(reservations) == []
+
+
+async def test_an_owner_that_counts_what_lies_there_keeps_it_until_it_has_left(
+    house: House, make_order: MakeOrder
+) -> None:
+    shop = Shop(house, rules())
+    data = InventoryLevel(sku="MUG", location="WH", on_hand=10)
+    await shop.tell(data, "inventory.level_changed", "L1", "erp", time.time() - 60)
+    order = make_order()
+    await shop.tell(order, "order.placed")
+    subject = entity_id("web", "order", "1")
+    await shop.tell(order, "order.submitted", subject, "erp")
+    line = FulfillmentLine(line_id="1", quantity=2)
+    part = Fulfillment(order=EntityRef(id=subject), lines=(line,))
+    await shop.tell(part, "fulfillment.shipped", "F1", "erp")
+    rows = {row.line_id: row for row in await shop.rows(reservations)}
+    assert rows["1"].quantity == "3"
+    assert rows["1"].taken_at == 0
+    (left,) = [row for name, row in rows.items() if name != "1"]
+    assert D(left.quantity) == 2
+    assert left.taken_at > 0
+    later = data.model_copy(update={"on_hand": D(8)})
+    await shop.tell(later, "inventory.level_changed", "L1", "erp", time.time() + 1)
+    assert [row.line_id for row in await shop.rows(reservations)] == ["1"]
+
+
+async def test_a_cancelled_order_gives_its_stock_back(house: House, make_order: MakeOrder) -> None:
+    shop = Shop(house, rules())
+    await shop.level(10)
+    await shop.carried_out()
+    await shop.tell(make_order(), "order.placed")
+    await shop.carried_out()
+    gone = make_order(cancelled_at="2026-01-02T00:00:00Z")
+    got = await shop.tell(gone, "order.cancelled")
+    assert "inventory.publish at shop 10" in got
+    assert await shop.rows(reservations) == []
+
+
+async def test_policies_are_those_of_the_channel(house: House) -> None:
+    overrides = (Override(channel="shop", safety_stock=D(4), cap=D(5)),)
+    shop = Shop(house, rules(safety_stock=D(1), overrides=overrides))
+    assert set(await shop.level(10)) == {
+        "inventory.publish at shop 5",
+        "inventory.publish at web 9",
+    }
+
+
+async def test_a_shortfall_is_an_event_and_a_case_never_a_silent_cap(
+    house: House, make_order: MakeOrder
+) -> None:
+    shop = Shop(house, rules())
+    await shop.level(3)
+    await shop.carried_out()
+    got = await shop.tell(make_order(), "order.placed")
+    assert "order.create at erp" in got
+    assert "inventory.shortfall_detected at crossdock" in got
+    assert "inventory.publish at shop 0" in got
+    (case,) = await house.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
+    assert case.code == "oversold"
+    assert "5 of MUG are wanted and 3 are there" in case.message
+    (row,) = [one for one in await shop.rows(offers) if one.channel == "shop"]
+    assert row.wanted == "0"
+
+
+async def test_with_the_check_of_stock_it_is_held_and_goes_on_when_goods_arrive(
+    house: House, make_order: MakeOrder
+) -> None:
+    under = rules("stock")
+    shop = Shop(house, under)
+    await shop.level(3)
+    await shop.carried_out()
+    got = await shop.tell(make_order(), "order.placed")
+    assert "order.create at erp" not in got
+    assert await shop.rows(reservations) == [], "a part of it helps nobody"
+    (case,) = await house.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
+    assert (case.code, case.held) == ("oversold", True)
+    await shop.level(3, incoming=9)
+    keeper = Stockkeeper(house, TOPOLOGY, under)
+    assert await house.ledger.read(keeper._waiting) == []
+    await shop.level(8)
+    await shop.carried_out()
+    sends = await house.ledger.write(lambda tx: keeper._round(tx, time.time(), measure=False))
+    (release,) = [send for send in sends if send.type == "hold.released"]
+    item = Item(Envelope.read(release.message.headers), release.body, release.message.address)
+    names = [Envelope.read(m.headers).name for m in await shop.stage.process([item])]
+    assert "order.create" in names
+    (row,) = await shop.rows(reservations)
+    assert row.quantity == "5"
+    assert await house.ledger.read(lambda tx: settling.cases(tx, "exceptions")) == []
+
+
+async def test_a_sku_that_the_owner_never_told_of_is_held_until_it_does(
+    house: House, make_order: MakeOrder
+) -> None:
+    under = rules("stock")
+    shop = Shop(house, under)
+    got = await shop.tell(make_order(), "order.placed")
+    assert got == []
+    (case,) = await house.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
+    assert case.code == "unknown_sku"
+    assert "web sold MUG, and the owner has told of no such SKU" in case.message
+    await shop.level(8)
+    keeper = Stockkeeper(house, TOPOLOGY, under)
+    assert len(await house.ledger.read(keeper._waiting)) == 1
+    plain = Shop(house, rules())
+    plain.clock = 50
+    cup = make_order("2").lines[0].model_copy(update={"sku": "CUP"})
+    got = await plain.tell(make_order("2", lines=(cup,)), "order.placed", "2")
+    assert got == ["order.create at erp"], "without the check nobody stops it"
+
+
+async def test_a_backorder_waits_without_a_person(house: House, make_order: MakeOrder) -> None:
+    shop = Shop(house, rules("stock"))
+    await shop.level(3, incoming=10)
+    await shop.tell(make_order(), "order.placed")
+    assert await house.ledger.read(lambda tx: settling.cases(tx, "exceptions")) == []
+
+
+async def test_reservations_of_orders_that_wait_lapse(house: House, make_order: MakeOrder) -> None:
+    under = rules("payment")
+    shop = Shop(house, under)
+    await shop.level(10)
+    await shop.carried_out()
+    await shop.tell(make_order(), "order.placed")
+    await shop.carried_out()
+    (row,) = await shop.rows(reservations)
+    assert 3500 < row.expires_at - time.time() <= 3600
+    keeper = Stockkeeper(house, TOPOLOGY, under)
+    later = time.time() + 3700
+    sends = await house.ledger.write(lambda tx: keeper._round(tx, later, measure=False))
+    assert await shop.rows(reservations) == []
+    assert {InventoryLevel.parse(send.body).available for send in sends} == {D(10)}
+
+
+async def test_the_lag_buffer_follows_what_is_sold(house: House, make_order: MakeOrder) -> None:
+    under = rules(lag_buffer=True)
+    shop = Shop(house, under)
+    await shop.level(1000)
+    for number in range(30):
+        await shop.tell(make_order(str(number)), "order.placed", str(number))
+    await shop.carried_out()
+    keeper = Stockkeeper(house, TOPOLOGY, under)
+    now = time.time()
+    buffers = await house.ledger.read(lambda tx: keeper._buffers(tx, now))
+    assert set(buffers) == {("web", "MUG"), ("shop", "MUG")}
+    keeper._propagation = lambda tx, channel, now: 12.0  # type: ignore[method-assign]
+    slow = await house.ledger.read(lambda tx: keeper._buffers(tx, now))
+    assert slow["web", "MUG"] == 3, "150 in ten minutes, twelve seconds behind"
+    sends = await house.ledger.write(lambda tx: keeper._round(tx, now, measure=True))
+    assert {InventoryLevel.parse(send.body).available for send in sends} == {D(847)}
+
+
+async def test_news_that_comes_twice_takes_stock_once(house: House, make_order: MakeOrder) -> None:
+    shop = Shop(house, rules())
+    await shop.level(10)
+    await shop.tell(make_order(), "order.placed")
+    await shop.tell(make_order(), "order.updated")
+    (row,) = await shop.rows(reservations)
+    assert row.quantity == "5"
+
+
+async def test_of_a_thousand_buyers_for_a_hundred_exactly_a_hundred_get_it(
+    house: House, make_order: MakeOrder
+) -> None:
+    under = rules("stock")
+    shop = Shop(house, under)
+    await shop.level(100)
+    await shop.carried_out()
+    items = []
+    for number in range(1000):
+        by = ("web", "shop")[number % 2]
+        own = entity_id(by, "order", str(number))
+        envelope = Envelope(
+            id=f"evt_{number}",
+            source="s",
+            type="crossdock.order.placed.v1",
+            subject=own,
+            key=own,
+            time="",
+            connection=by,
+            revision="1",
+            native=str(number),
+        )
+        message = TOPOLOGY.event(envelope, make_order(str(number), ordered=1).dump())
+        items.append(Item(Envelope.read(message.headers), message.body, message.address))
+    sold = 0
+    for start in range(0, 1000, 100):
+        sent = await shop.stage.process(items[start : start + 100])
+        sold += sum(Envelope.read(m.headers).name == "order.create" for m in sent)
+    assert sold == 100
+    cases = await house.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
+    assert len(cases) == 900
+    assert {case.code for case in cases} == {"oversold"}
