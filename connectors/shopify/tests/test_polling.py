@@ -56,6 +56,7 @@ async def test_an_order_whose_webhook_was_lost_is_found(bench: Bench) -> None:
 
 async def test_an_order_whose_webhook_came_is_not_read_again(bench: Bench) -> None:
     order = bench.place({"TEE-S": 3})
+    order.facts["placed"] = order.updated = order.updated - timedelta(seconds=9)
     body = echo_body(bench.box.shop, "orders/updated", {"order": order})
     bench.shop.receive(hook(bench, "orders/updated", body))
     assert found(await bench.polled(begun()), "Order") == []

@@ -154,7 +154,7 @@ async def open_shopify(config: ShopifyConfig, context: Context) -> AsyncIterator
         graphql = GraphQL(http, config.api_version)
         echoes = Echoes()
         details = Details(config, graphql, echoes)
-        sweeping = Sweeping(config, graphql, details, Told())
+        sweeping = Sweeping(config, graphql, details, Told(context.now))
         fulfilling = Fulfilling(config, graphql, echoes)
         mark = context.namespace
         yield Shopify(

@@ -42,8 +42,8 @@ class ShopifyConfig(Config):
         "customers",
     )
     """What is read by its time of change, beside webhooks; leave out what the app may not read."""
-    sweep_every_s: float = Field(default=300.0, ge=1.0, le=86_400.0)
-    """How often; the shorter, the more of the rate limit it takes."""
+    sweep_every_s: float = Field(default=300.0, ge=0.0, le=86_400.0)
+    """How often; the shorter, the more of the rate limit it takes. 0: with every poll."""
     overlap_s: float = Field(default=120.0, ge=0.0, le=86_400.0)
     """How far each sweep reaches back behind the last: for clocks and for the search index."""
     backfill_since: AwareDatetime | None = None

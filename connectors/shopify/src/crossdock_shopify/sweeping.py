@@ -5,9 +5,9 @@ search is behind its data by some seconds, and clocks differ: so every window re
 `overlap_s`, and what is told twice has the same delivery id.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from crossdock import Raw
 
@@ -26,17 +26,23 @@ _LISTS = {
 _ROOTS = {"orders": "orders", "fulfillment_orders": "fulfillmentOrders", "products": "products"}
 _NO_RETURN = frozenset({None, "NO_RETURN"})
 _MOST_TOLD = 50_000
+_SAME_SECOND = timedelta(seconds=2)
 
 
 @dataclass
 class Told:
-    """What was told of late, by which time of its own: it need not be read again."""
+    """What was told of late, by which time of its own: it need not be read again.
 
+    Shopify's times are whole seconds, and a thing may change twice in one: what was told within
+    that second does not count.
+    """
+
+    now: Callable[[], datetime]
     _times: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     def note(self, kind: str, number: str, updated_at: datetime | None) -> None:
         """This thing, as it was then, is on its way or landed."""
-        if updated_at is None or not number:
+        if updated_at is None or not number or self.now() - updated_at < _SAME_SECOND:
             return
         self._times.pop((kind, number), None)
         self._times[kind, number] = updated_at

@@ -96,8 +96,9 @@ class Translates(Protocol):
     def __call__(self, raw: Raw) -> Iterator[Fact]:
         """Yield the events; none when the record says nothing of interest.
 
-        ContractError with a pointer: the record cannot be mapped (dead letter). Raise `Ignore`
-        to say in words why a record has no events.
+        ContractError with a pointer: the record cannot be mapped (dead letter). RejectedError:
+        nothing follows by itself, a person must read it (a privacy request). Raise `Ignore` to
+        say in words why a record has no events.
         """
         ...
 
