@@ -29,9 +29,8 @@ def _tee(*variants: Variant, **more: Any) -> Product:
 def _variant(size: str, color: str, **more: Any) -> Variant:
     return Variant(
         variant_id=f"gid://{size}/{color}",
-        sku=f"TEE-{size}-{color}",
         options={"Size": size, "Color": color},
-        **{"list_price": _money("25.50"), **more},
+        **{"sku": f"TEE-{size}-{color}", "list_price": _money("25.50"), **more},
     )
 
 
@@ -162,6 +161,26 @@ async def test_a_simple_product_and_one_without_sku(box: OdooSandbox, connect: A
     (row,) = _rows(box, receipt)
     assert (row["name"], row["list_price"], row["active"]) == ("Tee", 9.0, False)
     assert row["weight"] == 0.35
+
+
+async def test_two_variants_with_one_sku_and_hostile_options(
+    box: OdooSandbox, connect: Any
+) -> None:
+    count = len(box.store.tables["product.product"].rows)
+    odd = ["a,b", "1/2\n", "'; --", "=cmd()", "🦄" * 60]
+    strange = [
+        Variant(variant_id=f"v{n}", sku=f"ODD-{n}", options={"Größe / Size, cm": value})
+        for n, value in enumerate(odd)
+    ]
+    async with connect(box) as odoo:
+        with pytest.raises(crossdock.RejectedError) as caught:
+            await odoo.apply(_wish(_tee(SPARSE[0], _variant("L", "red", sku=SPARSE[0].sku))))
+        receipt = await odoo.apply(_wish(_tee(*strange)))
+        assert await odoo.apply(_wish(_tee(*strange))) == receipt
+    assert caught.value.reason == "ambiguous_sku"
+    assert len(box.store.tables["product.product"].rows) == count + len(odd)
+    values = box.store.tables["product.attribute.value"].rows.values()
+    assert [value["name"] for value in values] == odd
 
 
 async def test_pictures_are_links(box: OdooSandbox, connect: Any) -> None:

@@ -280,7 +280,7 @@ class Products:
 
 
 def wanted(product: Product) -> Sequence[Variant]:
-    """The variants of a product, or itself. RejectedError: one has no SKU."""
+    """The variants of a product, or itself. RejectedError: one has no SKU, or another one's."""
     alone = Variant(variant_id="1", sku=product.sku, list_price=product.list_price)
     variants = product.variants or (alone,)
     for variant in variants:
@@ -291,6 +291,15 @@ def wanted(product: Product) -> Sequence[Variant]:
                 reason="no_sku",
                 parts={"variant": variant.variant_id},
             )
+    skus = [variant.sku for variant in variants]
+    double = next((sku for sku in skus if skus.count(sku) > 1), None)
+    if double is not None:
+        raise crossdock.RejectedError(
+            f"product {product.name!r}: two variants have the SKU {double!r}. Give each its own, "
+            "for it is what Odoo knows them by",
+            reason="ambiguous_sku",
+            parts={"sku": double},
+        )
     return variants
 
 
