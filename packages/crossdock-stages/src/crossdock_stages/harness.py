@@ -31,6 +31,10 @@ from crossdock_stages.recovery import Trouble
 log = logging.getLogger("crossdock.stages")
 
 HEARTBEAT_S = 2.0
+FINISH_S = 10.0
+"""How long a worker that leaves its lane works off what it was given, at most."""
+SILENCE_S = 0.1
+"""A lane that asks for no more and got nothing for so long has nothing on its way."""
 READY_S = 1.0
 """How long a lane waits for its target before it looks whether it is still wanted."""
 PATIENCE_WITH_OURSELVES = 2
@@ -150,18 +154,26 @@ class Worker:
             await self.lane.start()
             while self._mine.is_set() and not self._stopping.is_set():
                 await self._turn()
+            await self._finish()
             await self.lane.stop()
 
-    async def _turn(self) -> None:
-        """At most one batch, and at most about a second of waiting for one."""
+    async def _finish(self) -> None:
+        """Work off what the bus has already given: given back, it would lose its order."""
+        self.lane.pause()
+        give_up_at = time.monotonic() + FINISH_S
+        while await self._turn(SILENCE_S) and time.monotonic() < give_up_at:
+            pass
+
+    async def _turn(self, wait_s: float = 1.0) -> bool:
+        """At most one batch, waited for at most a second; whether there was one."""
         try:
             async with asyncio.timeout(READY_S):
                 await self.stage.ready()
         except TimeoutError:
-            return
-        deliveries = await self.lane.batch(count=self.stage.batch, wait_s=1.0)
+            return False
+        deliveries = await self.lane.batch(count=self.stage.batch, wait_s=wait_s)
         if not deliveries:
-            return
+            return False
         try:
             await self._work(deliveries)
             self._trouble = 0
@@ -173,6 +185,7 @@ class Worker:
                 await self._give_back(deliveries, error)
             else:
                 await self._one_by_one(deliveries)
+        return True
 
     async def _one_by_one(self, deliveries: list[Delivery]) -> None:
         """A fault of ours hits a batch again and again: find whose it is, and let it end alone."""

@@ -32,6 +32,7 @@ PULL_EXPIRES_S = 3.0
 PULLS = 2
 MISSING_S = 0.25
 """How long to wait before asking again a stream or consumer that is not there."""
+DRAIN_S = 2.0
 PIN_TTL_S = 8.0
 """A pinned runner that asks for nothing this long has lost the lane."""
 
@@ -100,21 +101,30 @@ class Lane:
         else:
             self._ask()
 
+    def pause(self) -> None:
+        """Ask for no more; what the server has already sent still comes, and `batch` gives it."""
+        self._paused = True
+
     async def stop(self) -> None:
         """Ask for no more, and leave the lane to another at once.
 
-        What was given and not yet taken by `batch` is given back in its order: else the next
-        runner would see what comes after it first, and it only when its time has run out. This is
-        the one place for a nak without delay, for nobody here asks any more. Batches that were
-        taken must be acknowledged before.
+        What was given and not taken by `batch` is given back, to be delivered again now instead of
+        when its time has run out; the server keeps no order among it. So `pause` first, and take
+        until `batch` is silent. This is the one place for a nak without delay, for nobody here
+        asks any more. Batches that were taken must be acknowledged before.
         """
         self._paused = True
         subscription, self._subscription = self._subscription, None
+        if subscription is not None and not self._link.client.is_closed:
+            try:
+                async with asyncio.timeout(DRAIN_S):
+                    await subscription.drain()  # type: ignore[no-untyped-call]
+            except (TimeoutError, nats.errors.Error) as error:
+                log.info("%s: left in a hurry (%s)", self.durable, error)
         given, self._queue = list(self._queue.values()), {}
         pin, self._pin = self._pin, ""
         if subscription is None or self._link.client.is_closed:
             return  # nobody can be told; what was given comes again when its time has run out
-        await subscription.unsubscribe()
         await self._tell(given, b"-NAK")
         if pin:  # else the next runner waits until the pin has run out
             unpin = f"$JS.API.CONSUMER.UNPIN.{self.stream}.{self.durable}"
