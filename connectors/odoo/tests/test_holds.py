@@ -105,3 +105,17 @@ async def test_a_lost_answer_neither_loses_nor_ships_an_order(
             box.faults.clear()
             assert state(box) == wanted
             assert await odoo.find(command(order(), type_, 3)) is not None
+
+
+async def test_a_hold_that_odoo_refuses_leaves_no_mark(
+    connect: Callable[..., Any], order: Callable[..., Order], command: Callable[..., Any]
+) -> None:
+    box = OdooSandbox()
+    async with connect(box) as odoo:
+        await odoo.apply(command(order()))
+        box.store.begin()
+        box.store.update("sale.order", 1, locked=True)
+        with pytest.raises(crossdock.RejectedError, match="locked"):
+            await odoo.apply(command(order(), "order.hold"))
+        assert (state(box), reserved(box)) == ("sale", 5.0)
+        assert not (await odoo.apply(command(order(), "order.update"))).changed

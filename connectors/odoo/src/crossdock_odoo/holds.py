@@ -29,7 +29,10 @@ class Holds:
     orders: Orders
 
     async def hold(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
-        """Nothing of it shall leave until it is released. RejectedError: it is cancelled."""
+        """Nothing of it shall leave until it is released.
+
+        RejectedError: it is cancelled, or Odoo does not give it back (a locked order).
+        """
         order = _order(command)
         native = await self.orders.look(command.entity_id)
         if native is None:
@@ -49,7 +52,12 @@ class Holds:
                 "sale.order",
                 native,
             )
-        how = await hold_back(self.orders, native, state)
+        try:
+            how = await hold_back(self.orders, native, state)
+        except crossdock.RejectedError:
+            if not before:
+                await self._unmark(command.entity_id)  # it is not held, and shall not look so
+            raise
         return crossdock.Receipt(
             native_id=str(native), changed=bool(how) or not before, note=_note(state, how)
         )
