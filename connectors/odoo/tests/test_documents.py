@@ -8,6 +8,7 @@ import crossdock
 import pytest
 from crossdock.canonical import CreditNote, Invoice, Order, Payment, ReturnReceipt
 from crossdock_odoo import translate
+from crossdock_odoo.client import HANDLES
 from crossdock_odoo.sandbox import OdooSandbox
 
 from .test_money import JOURNALS, MUG, TOTE, bought, payment, refund, wish
@@ -107,3 +108,8 @@ async def test_polls_tell_documents_once_where_they_are_asked_for(
         assert [raw.topic for raw in fourth] == []  # we booked it ourselves
     async with connect(box) as odoo:
         assert (await poll(odoo, None))[0] == []
+
+
+async def test_every_registered_command_is_carried_out(connect: Callable[..., Any]) -> None:
+    async with connect(OdooSandbox()) as odoo:
+        assert set(odoo.wishes) == set(HANDLES)
