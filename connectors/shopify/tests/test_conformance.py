@@ -35,7 +35,7 @@ from crossdock.testing.conformance import Answer, Features, Refusal, Sample, Sub
 from crossdock.testing.coverage import Coverage
 from crossdock_shopify import sandbox_effects, sandbox_money
 from crossdock_shopify.mapping import translate
-from crossdock_shopify.sandbox_graph import fulfillment_line_gid
+from crossdock_shopify.sandbox_order_nodes import fulfillment_line_gid
 from crossdock_shopify.sandbox_orders import plain_order
 from crossdock_shopify.sandbox_shop import LOCATION, ShopOrder, gid
 from crossdock_shopify.webhooks import sign

@@ -157,8 +157,8 @@ async def test_a_fulfilment_order_tells_place_goods_and_holds(bench: Bench) -> N
 
 
 async def test_a_return_is_told_with_what_was_taken_in(bench: Bench) -> None:
-    from crossdock_shopify.sandbox_graph import fulfillment_line_gid
     from crossdock_shopify.sandbox_money import dispose, return_create
+    from crossdock_shopify.sandbox_order_nodes import fulfillment_line_gid
 
     order = bench.place({"TEE-S": 3})
     await bench.shop.apply(bench.ship(str(order.id), (3,), "T1"))

@@ -12,8 +12,8 @@ from typing import Any
 
 from graphql import GraphQLSchema, execute_sync, parse, validate
 
-from crossdock_shopify.sandbox_graph import IN_BULK
 from crossdock_shopify.sandbox_shop import Shop, gid, now_text, number_in
+from crossdock_shopify.sandbox_spelling import IN_BULK
 
 _UNDER_WAY = frozenset({"CREATED", "RUNNING", "CANCELING"})
 _RANGE = re.compile(r"bytes=([0-9]{1,12})-([0-9]{0,12})")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from crossdock_shopify.sandbox_graph import fulfillment_node
+from crossdock_shopify.sandbox_order_nodes import fulfillment_node
 from crossdock_shopify.sandbox_shop import (
     FulfillmentOrder,
     Shop,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from crossdock_shopify.sandbox_graph import product_node, subscription_node, variant_node
+from crossdock_shopify.sandbox_goods_nodes import product_node, subscription_node, variant_node
 from crossdock_shopify.sandbox_shop import LOCATION, Shop, gid, now, number_in
 
 Payload = dict[str, Any]

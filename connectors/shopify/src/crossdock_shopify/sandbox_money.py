@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from crossdock_shopify.sandbox_graph import (
+from crossdock_shopify.sandbox_order_nodes import (
     fulfillment_line_gid,
     order_node,
     refund_node,
