@@ -28,12 +28,14 @@ from crossdock_runner.bench.measure import (
 
 WELL = ("north", "east", "south")
 SICK = "west"
-PER_S = 20
-TICK_S = 0.05
+PER_S = 10
+TICK_S = 0.1
 CALL_LIMIT_S = 5.0
 """The connections' own time limit for a call."""
 WARM_S = 1.0
 NEVER_S = 1_000.0
+PATIENCE_S = 15.0
+"""How long after the last command the others may take, and the breaker to open."""
 
 NEIGHBOURS = Row(
     name="neighbours",
@@ -234,8 +236,15 @@ async def _deliver(folder: Path, url: str, seconds: float) -> Sample:
             if breaker.opened and not opened_s:
                 opened_s = now
             await asyncio.sleep(max(0.0, started + number * TICK_S - time.perf_counter()))
-        await asyncio.sleep(1.0)
         wanted = number * max(1, round(PER_S * TICK_S))
+        give_up_at = time.perf_counter() + PATIENCE_S
+        while time.perf_counter() < give_up_at:
+            if breaker.opened and not opened_s:
+                opened_s = time.perf_counter() - started
+            done = [name for name in took if len(took[name]) >= wanted]
+            if len(done) == len(took) or (opened_s and set(done) >= set(WELL)):
+                break
+            await asyncio.sleep(0.02)
         latencies = [one for name in WELL for one in took[name][int(WARM_S * PER_S) :]]
         sample = clock.end(
             sum(map(len, took.values())),
