@@ -33,6 +33,7 @@ from crossdock_runner.deployment import Deployment, GatewayConfig
 from crossdock_runner.door import protocol
 from crossdock_runner.gateway import make_app
 from crossdock_runner.options import Role
+from crossdock_runner.reconciling import schedules
 
 log = logging.getLogger("crossdock.runner")
 
@@ -194,6 +195,8 @@ async def assemble(
         if only is not Role.GATEWAY:
             stages = _stages(deployment, house, topology, opened, sharing)
             loops["sweeper"] = Sweeper(house, topology).run
+            for name, loop in schedules(deployment, ledger, opened).items():
+                loops[name] = partial(sharing.alone, name, loop)
             if deployment.rules.keeps_stock:
                 loops["stock"] = Stockkeeper(house, topology, deployment.rules).run
             loops["sharing"] = sharing.run

@@ -348,6 +348,24 @@ def replay(
     )
 
 
+@app.command()
+def reconcile(
+    domains: Annotated[
+        list[str] | None, typer.Argument(metavar="[DOMAIN]...", help="Which; else all that can.")
+    ] = None,
+    file: DeploymentOption = Path("deployment.yaml"),
+    since: Annotated[
+        str, typer.Option(help="How far back orders and shipments are compared: 2h, 7d.")
+    ] = "7d",
+    apply: Annotated[bool, typer.Option("--apply", help="Make the repairs.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what systems hold with what the ledger knows; show causes and the repair plan."""
+    from crossdock_runner.reconciling import reconcile as compare
+
+    raise typer.Exit(compare(domains or [], file, since=since, do=apply, as_json=as_json))
+
+
 def main() -> None:
     """The console script: our own errors become one message and exit code 1."""
     try:

@@ -223,11 +223,8 @@ class Decide:
             for one in news
             if isinstance(one.data, Order) and one.envelope.name != "order.submitted"
         ]
-        # of two in one batch the first is no duplicate of the second
-        found: dict[str, tuple[Twin, ...]] = {}
-        for purchase in purchases:
-            found |= orders.twins_of(tx, [purchase])
-            orders.add_purchases(tx, [purchase])
+        found = orders.twins_of(tx, purchases)
+        orders.add_purchases(tx, purchases)
         return found
 
     def _write(self, tx: Connection, out: _Outcome, queues: dict[str, list[Waiter]]) -> None:

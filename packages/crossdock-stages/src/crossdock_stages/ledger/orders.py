@@ -3,8 +3,8 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from crossdock.checks import Verdict
@@ -87,31 +87,38 @@ def add_purchases(tx: Connection, rows: Sequence[Purchase]) -> None:
 
 
 def twins_of(tx: Connection, rows: Sequence[Purchase]) -> Mapping[str, tuple[Twin, ...]]:
-    """Other orders with the number or the goods and buyer of these; by entity id."""
-    keys = [row.key for row in rows if row.key]
-    numbers = [row.number for row in rows]
+    """Other orders with the number or the goods and buyer of these, told before; by entity id.
+
+    Of two in `rows` the first is no twin of the second.
+    """
     if not rows:
         return {}
+    keys = [row.key for row in rows if row.key]
+    numbers = [row.number for row in rows]
     found = tx.execute(
         sa.select(twins).where(sa.or_(twins.c.key.in_(keys), twins.c.number.in_(numbers)))
-    ).all()
+    )
+    alike: dict[str, dict[str, Twin]] = {}
+    named: dict[tuple[str, str], dict[str, Twin]] = {}
+
+    def remember(one: Twin, key: str) -> None:
+        if key:
+            alike.setdefault(key, {})[one.id] = one
+        named.setdefault((one.connection, one.label), {})[one.id] = one
+
+    for told in found:
+        moment = datetime.fromtimestamp(told.placed_at, UTC)
+        remember(Twin(told.entity_id, told.number, told.connection, moment, False), told.key)
     out: dict[str, tuple[Twin, ...]] = {}
     for row in rows:
+        same_name = named.get((row.connection, row.number), {})
+        others = {**alike.get(row.key, {}), **same_name}
         out[row.entity_id] = tuple(
-            Twin(
-                id=one.entity_id,
-                label=one.number,
-                connection=one.connection,
-                placed_at=datetime.fromtimestamp(one.placed_at, row.placed_at.tzinfo),
-                same_number=one.number == row.number and one.connection == row.connection,
-            )
-            for one in found
-            if one.entity_id != row.entity_id
-            and (
-                (row.key and one.key == row.key)
-                or (one.number == row.number and one.connection == row.connection)
-            )
+            replace(one, same_number=one.id in same_name)
+            for one in others.values()
+            if one.id != row.entity_id
         )
+        remember(Twin(row.entity_id, row.number, row.connection, row.placed_at, False), row.key)
     return out
 
 

@@ -1,0 +1,268 @@
+"""Comparing what systems hold with what the ledger knows: each difference with its cause."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from crossdock.bus import Bus
+from crossdock.canonical import InventoryLevel, Order
+from crossdock.connector import Connector, Window
+from crossdock.events import Envelope, Raw
+from crossdock.identity import entity_id
+from crossdock_stages import reconcile
+from crossdock_stages.decide import Decide
+from crossdock_stages.harness import House, Item
+from crossdock_stages.ledger import Ledger, landing, settling
+from crossdock_stages.ledger.audit import audit
+from crossdock_stages.ledger.landing import Landed
+from crossdock_stages.ledger.tables import (
+    cross_references,
+    entities,
+    offers,
+    outbox,
+)
+from crossdock_stages.ledger.tables import landing as landing_table
+from crossdock_stages.reconcile import Report
+from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.topology import Topology
+from crossdock_stages.translate import Translate
+
+MakeOrder = Callable[..., Order]
+TOPOLOGY = Topology(environment="test", lanes=1)
+
+
+def rules(**inventory: Any) -> Rules:
+    base: dict[str, Any] = {"owner": "erp", "publish_to": ("web",)}
+    return Rules(
+        domains={
+            "orders": Domain(capture=("web",), execute="erp"),
+            "inventory": Domain(**{**base, **inventory}),
+        },
+        handles={"erp": frozenset({"order.create"}), "web": frozenset({"inventory.publish"})},
+    )
+
+
+class Holder:
+    """A system that says what it holds: facts in the dialect of the fake shop."""
+
+    def __init__(self, *facts: dict[str, Any]) -> None:
+        self.facts = list(facts)
+
+    async def snapshot(self, window: Window) -> AsyncIterator[Raw]:
+        for fact in self.facts:
+            is_stock = str(fact.get("fact", "")).startswith("inventory")
+            if is_stock == (window.kind == "inventory"):
+                yield Raw("facts", [fact], key=str(fact["id"]))
+
+
+class House8:
+    """A line of stages without a bus, and the systems around it."""
+
+    def __init__(self, ledger: Ledger, shop: Connector, under: Rules) -> None:
+        self.house = House(bus=Bus("nats://127.0.0.1:1"), ledger=ledger)
+        self.ledger = ledger
+        self.rules = under
+        self.connectors = {"web": shop, "erp": shop}
+        self.translate = Translate(self.house, TOPOLOGY, self.connectors)
+        self.decide = Decide(self.house, TOPOLOGY, under)
+        self.ports: dict[str, object] = {"web": Holder(), "erp": Holder()}
+        self.number = 0
+
+    async def hears(self, *facts: Any, by: str = "web", go: bool = True) -> None:
+        """A webhook with these facts, taken through the line."""
+        self.number += 1
+        row = Landed(
+            id=landing.new_id(time.time()),
+            connection=by,
+            topic="facts",
+            entity_key=str(facts[0]["id"]) if isinstance(facts[0], dict) else "k",
+            delivery_id=f"d{self.number}",
+            road="webhook",
+            headers={},
+            body=Raw("facts", list(facts)).data,
+            received_at=time.time(),
+        )
+        await self.ledger.write(lambda tx: landing.land(tx, [row]))
+        if go:
+            await self.run(row)
+
+    async def run(self, row: Landed) -> None:
+        message = TOPOLOGY.raw(row)
+        item = Item(Envelope.read(message.headers), message.body, message.address)
+        events = await self.translate.process([item])
+        items = [Item(Envelope.read(m.headers), m.body, m.address) for m in events]
+        if items:
+            await self.decide.process(items)
+
+    async def run_landed(self) -> int:
+        """What the sweeper would send: everything that is landed and not yet decided on."""
+        found = await self.ledger.write(lambda tx: landing.unsettled(tx, before=time.time() + 60))
+        for one in found:
+            await self.run(one.row)
+        return len(found)
+
+    async def compare(self, domain: str) -> Report:
+        return await reconcile.compare(domain, self.rules, self.ports, self.connectors, self.ledger)
+
+    async def apply(self, report: Report) -> dict[str, int]:
+        return await self.ledger.write(lambda tx: reconcile.apply(tx, report, time.time()))
+
+    async def change(self, statement: Any) -> None:
+        await self.ledger.write(lambda tx: tx.execute(statement))
+
+    async def rows(self, table: sa.Table) -> Sequence[Any]:
+        return await self.ledger.read(lambda tx: tx.execute(sa.select(table)).all())
+
+
+def order(number: str, **fields: Any) -> dict[str, Any]:
+    return {"fact": "order.placed", "id": number, **fields}
+
+
+def level(sku: str, on_hand: int, rev: int = 1) -> dict[str, Any]:
+    return {"fact": "inventory.level_changed", "id": sku, "on_hand": on_hand, "rev": rev}
+
+
+@pytest.fixture
+def world(ledger: Ledger, shop: Connector) -> House8:
+    return House8(ledger, shop, rules())
+
+
+def found(report: Report) -> dict[str, tuple[str, str]]:
+    return {one.label: (one.kind, one.repair) for one in report.differences}
+
+
+async def test_what_agrees_is_no_difference(world: House8) -> None:
+    await world.hears(order("1"))
+    await world.hears(level("MUG", 5), by="erp")
+    world.ports = {"web": Holder(order("1")), "erp": Holder(level("MUG", 5))}
+    orders, stock = await world.compare("orders"), await world.compare("inventory")
+    assert (stock.compared, stock.equal, stock.differences) == (1, 1, [])
+    assert [one.kind for one in orders.differences] == ["not_executed"], "erp does not hold it"
+    assert orders.differences[0].cause == "it is on its way"
+
+
+async def test_an_hour_without_webhooks_is_repaired_without_a_person(world: House8) -> None:
+    await world.hears(order("1"))
+    await world.hears(level("MUG", 5), by="erp")
+    lost = [order(str(n)) for n in range(2, 12)]
+    world.ports = {
+        "web": Holder(order("1"), *lost),
+        "erp": Holder(level("MUG", 3, rev=2), level("TEA", 9)),
+    }
+    orders, stock = await world.compare("orders"), await world.compare("inventory")
+    assert orders.classes() == {"missing": 10, "not_executed": 1}
+    assert stock.classes() == {"outdated": 1, "missing": 1}
+    assert all("never came" in one.cause for one in stock.differences)
+    assert (await world.apply(orders))["land"] == 10
+    assert (await world.apply(orders))["land"] == 0, "once"
+    assert (await world.apply(stock))["land"] == 2
+    assert await world.run_landed() == 12
+    again = await world.compare("inventory")
+    assert again.differences == []
+    again = await world.compare("orders")
+    assert {one.kind for one in again.differences} == {"not_executed"}
+    creates = [row for row in await world.rows(outbox) if row.type == "order.create"]
+    assert len(creates) == len({row.entity_id for row in creates}) == 11
+    await world.hears(order("5"))
+    after = [row for row in await world.rows(outbox) if row.type == "order.create"]
+    assert len(after) == 11, "the webhook that comes a day late does nothing"
+    assert await world.ledger.read(audit) == []
+
+
+async def test_each_cause_is_told_apart(world: House8) -> None:
+    await world.hears(order("2"), go=False)
+    await world.hears({"fact": "order.exploded", "id": "3"})
+    bad = order("5", note="new", rev=2)
+    await world.hears(order("5"))
+    world.ports["web"] = Holder(order("1"), order("2"), order("3"), bad, order("4", note=7))
+    report = await world.compare("orders")
+    causes = {one.label: one.cause for one in report.differences if one.connection == "web"}
+    assert "its news never came" in causes["#1"]
+    assert "landed and not yet decided on" in causes["#2"]
+    assert "could not be read" in causes["#3"]
+    assert "cannot be mapped" in causes["4"]
+    assert "#5" not in causes, "a note is nothing that matters to others"
+    kinds = found(report)
+    assert kinds["#1"] == ("missing", "land")
+    assert kinds["#2"] == ("missing", "none")
+    assert kinds["4"] == ("unreadable", "person")
+
+
+async def test_an_order_that_is_held_waits_for_its_person(ledger: Ledger, shop: Connector) -> None:
+    base = rules()
+    checked = Domain(capture=("web",), execute="erp", checks=("shipping",))
+    held = Rules(domains={**base.domains, "orders": checked}, handles=base.handles)
+    world = House8(ledger, shop, held)
+    await world.hears(order("1"))
+    world.ports["web"] = Holder(order("1"))
+    report = await world.compare("orders")
+    assert report.differences == []
+    world.ports["web"] = Holder({"fact": "order.cancelled", "id": "1", "rev": 2})
+    (one,) = (await world.compare("orders")).differences
+    assert (one.kind, one.repair) == ("outdated", "land"), "its newest news never came"
+
+
+async def test_what_the_executing_system_lacks(world: House8) -> None:
+    for number in ("1", "2", "3"):
+        await world.hears(order(number))
+    ids = {n: entity_id("web", "order", n) for n in "123"}
+    now = time.time()
+    for n, native in (("1", "S1"), ("2", "S2")):
+        await world.change(outbox.update().where(outbox.c.entity_id == ids[n]).values(state="done"))
+        await world.change(
+            cross_references.insert().values(
+                connection="erp", kind="order", native_id=native, canonical_id=ids[n], at=now
+            )
+        )
+    await world.change(
+        outbox.update().where(outbox.c.entity_id == ids["3"]).values(state="exception")
+    )
+    world.ports["erp"] = Holder(order("S1"))
+    world.ports["web"] = Holder(order("1"), order("2"), order("3"))
+    report = await world.compare("orders")
+    kinds = {one.label: (one.kind, one.repair) for one in report.differences}
+    assert kinds == {"#2": ("vanished", "person"), "#3": ("not_executed", "none")}
+    assert (await world.apply(report))["person"] == 1
+    assert (await world.apply(report))["person"] == 1
+    (case,) = await world.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
+    assert case.code == "reconcile_vanished"
+    assert "S2" in case.message
+    assert case.label == "#2"
+
+
+async def test_a_channel_that_shows_something_else_is_told_again(
+    ledger: Ledger, shop: Connector
+) -> None:
+    world = House8(ledger, shop, rules(reserve_s=3600.0))
+    await world.hears(level("MUG", 5), by="erp")
+    await world.change(outbox.update().values(state="done"))
+    world.ports = {"web": Holder(level("MUG", 7)), "erp": Holder(level("MUG", 5))}
+    report = await world.compare("inventory")
+    (one,) = report.differences
+    assert (one.kind, one.there, one.here, one.repair) == ("shown", "7", "5", "tell")
+    assert (await world.apply(report))["tell"] == 1
+    (row,) = await world.rows(offers)
+    assert row.dirty
+    report = await world.compare("inventory")
+    assert report.differences == [], "it is not known what it was told: it will be told"
+
+
+async def test_who_cannot_be_asked_is_named(world: House8) -> None:
+    world.ports = {"web": object(), "erp": object()}
+    report = await world.compare("orders")
+    assert len(report.skipped) == 2
+    assert "Snapshots" in report.skipped[0]
+
+
+async def test_pages_are_compared_one_by_one(world: House8) -> None:
+    many = [level(f"S{n}", n) for n in range(1203)]
+    await world.hears(*many[:600], by="erp")
+    world.ports["erp"] = Holder(*many)
+    report = await world.compare("inventory")
+    assert (report.compared, report.equal) == (1203, 600)
+    assert report.classes() == {"missing": 603}
+    assert len(await world.rows(entities)) == 600
+    assert InventoryLevel.kind == reconcile.KINDS["inventory"]
+    assert len(await world.rows(landing_table)) == 1
