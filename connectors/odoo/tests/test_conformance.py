@@ -173,7 +173,6 @@ SUBJECT = Subject(
     holds=holds,
     gaps={
         "plugin.every-command-is-examined": "only order.create and inventory.publish are made here",
-        "docs.every-command-is-told": "commands are being added",
         "mapping.every-field-is-explained": "no coverage yet",
     },
 )
