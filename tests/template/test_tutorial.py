@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.timeout(900)
+
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```([a-z ]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -54,7 +56,7 @@ class Reader:
         path = {**os.environ, "PYTHONPATH": str(self.folder / "src")}
         path["PYTHONDONTWRITEBYTECODE"] = "1"
         done = subprocess.run(
-            words, cwd=self.folder, env=path, capture_output=True, text=True, timeout=300
+            words, cwd=self.folder, env=path, capture_output=True, text=True, timeout=800
         )
         said = f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         assert (done.returncode != 0) is fails, said
@@ -70,7 +72,6 @@ class Reader:
         file.write_text(text.replace(old, new))
 
 
-@pytest.mark.timeout(600)
 def test_the_tutorial_step_by_step(tmp_path: Path) -> None:
     reader = Reader(tmp_path)
     page = (ROOT / "docs/tutorial/first-connector.md").read_text()
