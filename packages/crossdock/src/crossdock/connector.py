@@ -13,7 +13,6 @@ from typing import Any, Protocol, TypeVar, get_args, get_type_hints, runtime_che
 
 from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr
 
-from crossdock.canonical import Entity
 from crossdock.errors import ConfigError, CrossdockError
 from crossdock.events import COMMAND_TYPES, Command, Fact, Raw, Receipt
 from crossdock.http import MAX_RESPONSE_BYTES, Auth, Http, Redactor, Retry
