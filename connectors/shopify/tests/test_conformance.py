@@ -82,7 +82,12 @@ def sample(topic: str) -> Sample:
     """One of Shopify's own samples."""
     path = HERE / "recordings" / f"{topic.replace('/', '.')}.json"
     told = json.loads(path.read_text("utf-8"))
-    return Sample(topic=topic, data=json.dumps(told["response"]).encode(), says=SAYS[topic])
+    return Sample(
+        topic=topic,
+        data=json.dumps(told["response"]).encode(),
+        says=SAYS[topic],
+        headers={"x-shopify-triggered-at": "2026-05-01T12:00:00.000Z"},
+    )
 
 
 def record(kind: str) -> Sample:

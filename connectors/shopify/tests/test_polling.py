@@ -123,6 +123,19 @@ async def test_a_cursor_resumes_and_nothing_is_lost_over_a_restart(bench: Bench)
     assert {raw.delivery_id for raw in twice} == {raw.delivery_id for raw in raws}
 
 
+async def test_what_was_told_and_not_stored_is_told_again(bench: Bench) -> None:
+    """The ledger could not take the records: the next poll comes with the cursor of before."""
+    order = bench.place({"TOTE": 1})
+    order.facts["placed"] = order.updated = order.updated - timedelta(seconds=9)
+    before = begun()
+    assert found(await bench.polled(before), "Order")
+    bench.shop.poller._sweep_at = 0.0
+    raws = await bench.polled(before)
+    assert [raw.key for raw in found(raws, "Order")] == [f"order:{order.id}"]
+    bench.shop.poller._sweep_at = 0.0
+    assert found(await bench.polled(raws[-1].cursor), "Order") == [], "now it was stored"
+
+
 async def test_a_poll_that_is_cut_is_asked_again(bench: Bench) -> None:
     orders = [bench.place({"TOTE": 1}) for _ in range(4)]
     await bench.fault(kind="error500", match="CrossdockOrder(", count=50)
@@ -153,7 +166,9 @@ def denied(info: Any, **arguments: Any) -> Any:
     raise GraphQLError("Access denied for orders field.", extensions={"code": "ACCESS_DENIED"})
 
 
-@pytest.mark.parametrize("text", ["", "7", "[1]", "{}", '[2,"x",{},0]', '[2,"2026-01-01",{},0]'])
+@pytest.mark.parametrize(
+    "text", ["", "7", "[1]", "{}", '[2,"x",{},0,0]', '[2,"2026-01-01",{},0,0]']
+)
 async def test_a_strange_cursor_is_told(bench: Bench, text: str) -> None:
     from crossdock import ContractError
 

@@ -8,8 +8,9 @@ stay text under the extensions. Variants beyond the first 100 of a webhook are n
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
-from crossdock import Event, Raw, revision_of
+from crossdock import ContractError, Event, Raw, revision_of
 from crossdock.canonical import Money, Product, Variant
 from crossdock.canonical.entity import Entity
 
@@ -61,11 +62,22 @@ def product_events(body: Obj, raw: Raw) -> Iterator[Event[Entity]]:
 def removed_events(body: Obj, raw: Raw) -> Iterator[Event[Entity]]:
     """`product.removed`: the payload has the id alone, which stands for the name too."""
     native_id = body.need_id()
+    at = triggered_at(raw)
     yield Event(
         type="product.removed",
-        data=Product(name=native_id, status="archived"),
+        data=Product(name=native_id, status="archived", updated_at=at),
         native_id=native_id,
+        revision=revision_of(at) if at else None,
+        occurred_at=at,
     )
+
+
+def triggered_at(raw: Raw) -> datetime | None:
+    """When Shopify sent it, for payloads that tell no time of change; None when it did not say."""
+    try:
+        return Obj(raw.topic, {"at": raw.headers.get("x-shopify-triggered-at")}).moment("at")
+    except ContractError:
+        return None
 
 
 def _variant(item: Obj, options: list[str | None], currency: str) -> Variant:

@@ -9,6 +9,7 @@ from crossdock.canonical.customer import Consent
 from crossdock.canonical.entity import Entity
 
 from crossdock_shopify import topics
+from crossdock_shopify.mapping_goods import triggered_at
 from crossdock_shopify.order_parts import address, full_name
 from crossdock_shopify.reading import Obj
 
@@ -57,10 +58,13 @@ def merged_events(body: Obj, raw: Raw) -> Iterator[Event[Entity]]:
     for number in (kept, gone):
         if not number.isascii() or not number.isdecimal():
             body.fail("admin_graphql_api_customer_kept_id", "an id of a customer", number)
+    at = triggered_at(raw)
     yield Event(
         type="customer.merged",
-        data=Customer(merged_into=EntityRef(native_id=kept)),
+        data=Customer(merged_into=EntityRef(native_id=kept), updated_at=at),
         native_id=gone,
+        revision=revision_of(at) if at else None,
+        occurred_at=at,
     )
 
 

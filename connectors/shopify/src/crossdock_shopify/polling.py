@@ -26,7 +26,7 @@ from crossdock_shopify.config import ShopifyConfig
 from crossdock_shopify.details import Details
 from crossdock_shopify.reading import Obj
 from crossdock_shopify.subscriptions import Watchdog
-from crossdock_shopify.sweeping import Sweeping, text
+from crossdock_shopify.sweeping import Sweeping, mark_of, text
 
 _NODES_OF_WEBHOOKS = {"order": "Order", "product": "Product"}
 _MOST_WANTED = 10_000
@@ -41,10 +41,14 @@ class Cursor:
     """Family to the time before which everything was given."""
     backfill: int = 0
     """Bytes of the bulk operation's result that were given; -1 when it is done."""
+    count: int = 0
+    """Makes each text another, so that we know what was stored."""
 
     def dump(self) -> str:
         """The opaque text."""
-        return json.dumps([2, self.begun, self.read, self.backfill], separators=(",", ":"))
+        return json.dumps(
+            [2, self.begun, self.read, self.backfill, self.count], separators=(",", ":")
+        )
 
     @classmethod
     def parse(cls, given: str | None) -> "Cursor | None":
@@ -52,10 +56,10 @@ class Cursor:
         if given is None:
             return None
         match jsontext.parse(given.encode(), what="the cursor"):
-            case [2, str() as begun, dict() as read, int() as backfill] if all(
+            case [2, str() as begun, dict() as read, int() as backfill, int() as count] if all(
                 _is_time(moment) for moment in (begun, *read.values())
             ):
-                return cls(begun, read, backfill)
+                return cls(begun, read, backfill, count)
         raise ContractError(
             f"the cursor {jsontext.shorten(given)} is none of Shopify's; clear it to begin anew"
         )
@@ -79,6 +83,10 @@ class Poller:
     _wanted: dict[tuple[str, str], None] = field(default_factory=dict)
     _quiet: dict[str, datetime] = field(default_factory=dict)
     """Until when a family had nothing to tell, after what the cursor says."""
+    _read: list[tuple[str, str, datetime | None]] = field(default_factory=list)
+    """What this poll has told, until we know that it was stored."""
+    _last: str = ""
+    _count: int = 0
     _sweep_at: float = 0.0
     _watch_at: float = 0.0
 
@@ -94,15 +102,38 @@ class Poller:
                 updated_at = Obj(topic, body).moment("updated_at")
             except ContractError:
                 return
-            self.sweeping.told.note(node, number, updated_at)
+            if self.sweeping.told.settles(updated_at):
+                self.sweeping.told.note(node, number, updated_at)
 
     async def poll(self, given: str | None) -> AsyncIterator[Raw]:
         """See `Polls.poll`."""
         cursor = Cursor.parse(given)
+        self._remember(given)
+        async for raw in self._news(cursor):
+            place = Cursor.parse(raw.cursor) or Cursor(text(self.now()))
+            self._last = raw.cursor = replace(place, count=self._count).dump()
+            self._count += 1
+            yield raw
+
+    def _remember(self, given: str | None) -> None:
+        """What the last poll told need not be read again, if it was stored to its last record."""
+        if given is not None and given == self._last:
+            for mark in self._read:
+                self.sweeping.told.note(*mark)
+        self._read.clear()
+        self._last = ""
+
+    def _note(self, raw: Raw) -> None:
+        mark = mark_of(raw)
+        if self.sweeping.told.settles(mark[2]):
+            self._read.append(mark)
+
+    async def _news(self, cursor: Cursor | None) -> AsyncIterator[Raw]:
         if cursor is None:
             cursor = Cursor(text(self.now()))
-            yield _marker(topics.START, {"begins": cursor.begun}, cursor)
+            yield _marker(topics.START, {"sweep": "begins"}, cursor)
         async for raw in self._named():
+            raw.cursor = cursor.dump()
             yield raw
         if self.config.backfill_since is not None and cursor.backfill >= 0:
             begun = datetime.fromisoformat(cursor.begun)
@@ -113,11 +144,12 @@ class Poller:
         if self.clock() >= self._sweep_at:
             # only a sweep that came to its end lets the next one wait
             async for raw in self._sweep(cursor):
+                cursor = Cursor.parse(raw.cursor) or cursor
                 yield raw
             self._sweep_at = self.clock() + self.config.sweep_every_s
         if self.clock() >= self._watch_at:
             for finding in await self.watchdog.look():
-                yield _marker(topics.SUBSCRIPTIONS, finding, None, self.now())
+                yield _marker(topics.SUBSCRIPTIONS, finding, cursor, self.now())
             self._watch_at = self.clock() + self.config.watch_every_s
 
     async def _named(self) -> AsyncIterator[Raw]:
@@ -125,7 +157,7 @@ class Poller:
             kind = next(iter(self._wanted))[0]
             gids = [gid for node, gid in self._wanted if node == kind][:60]
             async for raw in self.details.read(kind, gids):
-                self.sweeping.note(raw)
+                self._note(raw)
                 yield raw
             for gid in gids:
                 self._wanted.pop((kind, gid), None)
@@ -142,7 +174,8 @@ class Poller:
                         yield held
                     if reached is not None:
                         cursor = cursor.at(family, reached)
-                        raw.cursor = cursor.dump()
+                    raw.cursor = cursor.dump()
+                    self._note(raw)
                     held = raw
             except AuthError as error:
                 # a missing right to one family must not keep the others from being read
@@ -176,8 +209,8 @@ def _is_time(value: object) -> bool:
         return False
 
 
-def _marker(topic: str, body: Any, cursor: Cursor | None, now: datetime | None = None) -> Raw:
-    """A record of our own: where reading began, what the watchdog found (once a day)."""
+def _marker(topic: str, body: Any, cursor: Cursor, now: datetime | None = None) -> Raw:
+    """A record of our own: that reading began, what the watchdog found (once a day)."""
     data = jsontext.dump(body)
     day = f":{now:%Y-%m-%d}" if now else ""
     return Raw(
@@ -185,5 +218,5 @@ def _marker(topic: str, body: Any, cursor: Cursor | None, now: datetime | None =
         data=data,
         key=topic,
         delivery_id=f"{topic}:{fingerprint(data)[:24]}{day}",
-        cursor=cursor.dump() if cursor else None,
+        cursor=cursor.dump(),
     )

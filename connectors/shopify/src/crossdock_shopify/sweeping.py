@@ -42,12 +42,16 @@ class Told:
 
     def note(self, kind: str, number: str, updated_at: datetime | None) -> None:
         """This thing, as it was then, is on its way or landed."""
-        if updated_at is None or not number or self.now() - updated_at < _SAME_SECOND:
+        if updated_at is None or not number:
             return
         self._times.pop((kind, number), None)
         self._times[kind, number] = updated_at
         if len(self._times) > _MOST_TOLD:
             del self._times[next(iter(self._times))]
+
+    def settles(self, updated_at: datetime | None) -> bool:
+        """Whether a thing with this time, told now, cannot change in the same second any more."""
+        return updated_at is not None and self.now() - updated_at >= _SAME_SECOND
 
     def has(self, kind: str, number: str, updated_at: datetime | None) -> bool:
         """Whether it was told as it is now, or newer."""
@@ -102,12 +106,20 @@ class Sweeping:
                     fresh.append(gid)
                 if node.text("returnStatus") not in _NO_RETURN:
                     returns.append(gid)
-            async for raw in self.details.read(kind, fresh):
-                self.note(raw)
-                yield raw, None
-            for order in returns:
-                async for raw in self.details.read("Return", await self.details.returns_of(order)):
-                    yield raw, latest
+            held: Raw | None = None
+            async for raw in self._read(kind, fresh, returns):
+                if held is not None:
+                    yield held, None
+                held = raw
+            if held is not None:  # only now everything of this page was given
+                yield held, latest
+
+    async def _read(self, kind: str, fresh: list[str], returns: list[str]) -> AsyncIterator[Raw]:
+        async for raw in self.details.read(kind, fresh):
+            yield raw
+        for order in returns:
+            async for raw in self.details.read("Return", await self.details.returns_of(order)):
+                yield raw
 
     async def _levels(self, since: datetime | None, until: datetime | None) -> AsyncIterator[Raw]:
         """Stock at the locations that the deployment names; others have no name to tell it by."""
@@ -132,10 +144,11 @@ class Sweeping:
             for node in page.objects("nodes"):
                 yield await self.details.record("Customer", node.data)
 
-    def note(self, raw: Raw) -> None:
-        """Remember that this record was told."""
-        node = Obj(raw.topic, raw.body)
-        self.told.note(raw.topic, _number(node.text("id") or ""), node.moment("updatedAt"))
+
+def mark_of(raw: Raw) -> tuple[str, str, datetime | None]:
+    """By what a record read is known to `Told`: type, number, and its own time."""
+    node = Obj(raw.topic, raw.body)
+    return raw.topic, _number(node.text("id") or ""), node.moment("updatedAt")
 
 
 def _number(gid: str) -> str:
