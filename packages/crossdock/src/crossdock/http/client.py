@@ -26,6 +26,7 @@ from crossdock.errors import (
 from crossdock.http.answers import Headers, Response, error_for
 from crossdock.http.auth import Auth, Call
 from crossdock.http.bodies import ENCODINGS, MAX_RESPONSE_BYTES, Body
+from crossdock.http.pool import forget_orphans
 from crossdock.http.redaction import Redactor
 from crossdock.http.retrying import ONCE, SAFE_METHODS, Retry
 from crossdock.pacing import Pacer
@@ -273,19 +274,23 @@ class Http:
             if own and self._auth is not None:
                 sent = _by_name(await self._auth.headers(self, self._call(sending)))
             request = self._build(sending, {**self._headers, **sent} if own else {})
-            async with asyncio.timeout(timeout_s):
-                answer = await self._send(request, timeout_s)
-                for _ in range(MOST_REDIRECTS if follow else 0):
-                    if answer.next_request is None:
-                        break
-                    await answer.aclose()
-                    request = self._redirected(answer.next_request, what, sending, sent)
+            try:
+                async with asyncio.timeout(timeout_s):
                     answer = await self._send(request, timeout_s)
-                try:
-                    body = Body(what, answer.headers.get("content-encoding", ""), most)
-                    content = await body.read(answer.aiter_raw())
-                finally:
-                    await answer.aclose()
+                    for _ in range(MOST_REDIRECTS if follow else 0):
+                        if answer.next_request is None:
+                            break
+                        await answer.aclose()
+                        request = self._redirected(answer.next_request, what, sending, sent)
+                        answer = await self._send(request, timeout_s)
+                    try:
+                        body = Body(what, answer.headers.get("content-encoding", ""), most)
+                        content = await body.read(answer.aiter_raw())
+                    finally:
+                        await answer.aclose()
+            except BaseException:
+                await forget_orphans(self._client)
+                raise
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise UnavailableError(
                 f"{what}: no connection ({self._reason(error)})", outcome="not_sent"
