@@ -10,11 +10,12 @@ process was started again (found by random kills; test_pool.py holds it).
 import contextlib
 from typing import Any
 
-import httpx
 
+async def forget_orphans(client: Any) -> int:
+    """Drop and close every connection that no request holds and none will ever use; how many.
 
-async def forget_orphans(client: httpx.AsyncClient) -> int:
-    """Drop and close every connection that no request holds and none will ever use; how many."""
+    `client` is an httpx.AsyncClient.
+    """
     orphans: list[Any] = []
     for transport in (client._transport, *client._mounts.values()):
         pool: Any = getattr(transport, "_pool", None)
