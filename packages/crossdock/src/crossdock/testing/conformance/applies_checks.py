@@ -16,8 +16,8 @@ from crossdock.testing.conformance.kit import Failed, NotForThis, check
 from crossdock.testing.conformance.subject import Features
 from crossdock.testing.conformance.wire import CUT, LOST, SILENT, Answer, Fault, Seen, refuse
 
-MOST_REQUESTS = 30
-"""Requests of one command that are interrupted, one after the other."""
+MOST_INTERRUPTIONS = 48
+"""In one check over all commands; each command is interrupted at three places at least."""
 _LOOK_FIRST = (
     "send command.id as the vendor's idempotency key, or look by a mark of ours before writing; "
     "`find` must recognise what an earlier try left"
@@ -184,7 +184,7 @@ async def limited(case: Case) -> None:
 async def _interrupted(case: Case, fault: Fault, what: str) -> None:
     for type_ in _types(case):
         _, wanted, requests = await _calm(case, type_)
-        for number in range(1, min(requests, MOST_REQUESTS) + 1):
+        for number in _places(requests, len(case.subject.commands)):
             async with case.bench() as bench:
                 command = bench.command(type_)
                 bench.wire.dies(number, fault)
@@ -202,6 +202,14 @@ async def _interrupted(case: Case, fault: Fault, what: str) -> None:
                 _same(type_, f"{where}, then tried again", bench.effects(), wanted)
 
 
+def _places(requests: int, commands: int) -> list[int]:
+    """Which requests are interrupted: each, or evenly spread with the first and the last."""
+    most = max(3, MOST_INTERRUPTIONS // commands)
+    if requests <= most:
+        return list(range(1, requests + 1))
+    return sorted({1 + round(step * (requests - 1) / (most - 1)) for step in range(most)})
+
+
 async def _again(bench: Bench, command: Command[Any], type_: str, where: str) -> None:
     async with bench.reopened() as port:  # as after a crash: nothing is remembered
         error = await caught(lambda: bench.again(command, port))
@@ -217,7 +225,8 @@ async def cancelled(case: Case) -> None:
     """A runner that stops cancels what it is doing, before the vendor saw it or just after."""
     for type_ in _types(case):
         _, wanted, requests = await _calm(case, type_)
-        for number in sorted({1, (requests + 1) // 2, requests}):
+        middle = {(requests + 1) // 2} if len(case.subject.commands) < 6 else set()
+        for number in sorted({1, requests} | middle):
             for unseen in (False, True):
                 async with case.bench() as bench:
                     command = bench.command(type_)
