@@ -81,6 +81,12 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def oversell(session: nox.Session) -> None:
+    """Ten channels, 50 things of 100, 500 orders a second: how much is oversold, by three ways."""
+    session.run("pytest", "packages/crossdock-stages/tests/oversell.py", "-s", *session.posargs)
+
+
+@nox.session
 def life(session: nox.Session) -> None:
     """2,000 lives of an order of 50 steps each, with crashes, repetitions and outages."""
     session.run(
