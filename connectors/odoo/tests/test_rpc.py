@@ -126,10 +126,17 @@ async def test_taxes_and_warehouses_that_are_configured_must_exist(
 
 
 async def test_a_server_that_is_down(box: OdooSandbox, connect: Any) -> None:
-    box.faults.append(Misbehaviour("down", 1))
+    """What reads is asked again, three times in all; what writes is not."""
     async with connect(box) as odoo:
-        with pytest.raises(crossdock.TransientError):
+        box.faults.append(Misbehaviour("down", 2, match="search_count"))
+        assert isinstance(await odoo.rpc.call("res.partner", "search_count", domain=[]), int)
+        box.faults.append(Misbehaviour("down", 3, match="search_count"))
+        with pytest.raises(crossdock.UnavailableError):
             await odoo.rpc.call("res.partner", "search_count", domain=[])
+        box.faults.append(Misbehaviour("down", 1, match="create"))
+        with pytest.raises(crossdock.UnavailableError):
+            await odoo.rpc.call("res.partner", "create", vals_list=[{"name": "A"}])
+    assert box.calls["res.partner.create"] == 0
 
 
 async def test_registered_and_controlled_over_http(order: Any, command: Any) -> None:

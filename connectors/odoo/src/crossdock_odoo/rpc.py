@@ -19,6 +19,13 @@ APPLICATION_STATUSES = frozenset(range(400, 600)) - {408, 425, 429, 502, 503, 50
 """Odoo answers these itself, with a body that says more than the status."""
 
 
+READS = frozenset({"search_read", "read", "search_count", "fields_get", "default_get"})
+"""Methods that change nothing: asked again here, so that an order whose fifth call failed need not
+begin anew. What writes is tried again by the caller alone, who knows what it may have done."""
+READ_TRIES = 3
+READ_PAUSE_S = 0.05
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """An error as Odoo words it: the name of the exception, and its message."""
@@ -117,9 +124,15 @@ class Rpc:
             raise ValueError(f"{model}.{method} was called on no records")
         version = await self.version()
         whole = {**self.context(), **(context or {})}
-        if version.json2:
-            return await self._json2(model, method, ids, {**arguments, "context": whole})
-        return await self._jsonrpc(model, method, ids, {**arguments, "context": whole})
+        speak = self._json2 if version.json2 else self._jsonrpc
+        for again in range(READ_TRIES if method in READS else 1):
+            if again:
+                await asyncio.sleep(READ_PAUSE_S * again)
+            try:
+                return await speak(model, method, ids, {**arguments, "context": whole})
+            except crossdock.UnavailableError as error:
+                last = error
+        raise last
 
     async def search_read(
         self, model: str, domain: list[Any], fields: Sequence[str], **options: Any
