@@ -37,8 +37,10 @@ class Observer:
     def _seen(self, topic: str, key: str, facts: dict[str, Any]) -> None:
         if topic == "fulfillments/create":
             self.parcels.append((facts["order"].name, " ".join(facts["row"]["tracking"])))
-        else:
-            self.stock.append((self.shop.shop.sku_of(facts["item"]), facts["available"]))
+        elif topic == "inventory_levels/update":
+            variants = self.shop.shop.variants.items()
+            sku = next(sku for sku, row in variants if row["item"] == facts["item"])
+            self.stock.append((sku, facts["available"]))
         self._tell(topic, key, facts)
 
     async def progress(self, _: Request) -> JSONResponse:

@@ -111,8 +111,15 @@ async def an_edit_fails_once(make_yard: MakeYard) -> Faults:
 async def late_news(make_yard: MakeYard) -> Faults:
     """The sender's second version comes after its third."""
     world = World()
-    world.order(1, 1, 3, 2)
-    return await to_the_end(await make_yard(world))
+    world.order(1, 1, 3)
+    yard = await make_yard(world)
+    faults = await to_the_end(yard)
+    world.order(1, 2)
+    world.orders["1"] = 3
+    async with running(yard) as plant:
+        await plant.hear()
+        await plant.acknowledged("decide", 1)
+        return faults | await plant.settle()
 
 
 async def early_news(make_yard: MakeYard) -> Faults:
