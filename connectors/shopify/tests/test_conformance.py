@@ -97,6 +97,13 @@ def record(kind: str) -> Sample:
     return Sample(topic=kind, data=data, says=RECORDS[kind], headers=told["headers"])
 
 
+def later() -> Sample:
+    """The same order a day on, with a note."""
+    one = sample("orders/updated")
+    body = json.loads(one.data) | {"updated_at": "2022-01-02T00:00:00Z", "note": "ring twice"}
+    return Sample(topic=one.topic, data=json.dumps(body).encode(), says=one.says)
+
+
 def rich() -> Sample:
     """Shopify's order with the parts that its sample leaves empty, neither cancelled nor voided."""
     body = json.loads(sample("orders/create").data)
@@ -426,6 +433,7 @@ SUBJECT = Subject(
     home=HERE.parent,
     config={"sweep_every_s": 0, "watch_subscriptions": False},
     samples=[*(sample(topic) for topic in SAYS), *(record(kind) for kind in RECORDS)],
+    newer=[sample("orders/updated"), later()],
     sign=signed,
     change=change,
     commands={

@@ -91,7 +91,8 @@ class GraphQL:
         cost = extensions.get("cost") if isinstance(extensions, dict) else None
         costs: Mapping[str, Any] = cost if isinstance(cost, dict) else {}
         errors = body.get("errors")
-        throttled = response.status == 429 or _throttled(errors)
+        # of a 429 the client has told the budget already, by its headers
+        throttled = response.status != 429 and _throttled(errors)
         await self.http.learn(rates.read_cost(costs, refused=throttled), paid=paid)
         if (wanted := _number(costs, "requestedQueryCost")) is not None:
             self.asked[name] = min(max(wanted, 1.0), MOST_A_QUERY_MAY_COST)

@@ -151,6 +151,7 @@ def plain_order(
 def _placed(shop: Shop, order: ShopOrder, places: dict[int, int] | None = None) -> ShopOrder:
     """Enter it: planned, paid, and its goods no longer available."""
     order.updated = order.facts["placed"]
+    _met(shop, order)
     shop.plan(order, places)
     order.transactions.append(
         {
@@ -169,6 +170,24 @@ def _placed(shop: Shop, order: ShopOrder, places: dict[int, int] | None = None) 
             item = shop.variants[line.line.sku]["item"]
             shop.set_stock(item, one.location, shop.stock.get((item, one.location), 0) - line.total)
     return order
+
+
+def _met(shop: Shop, order: ShopOrder) -> None:
+    """Whoever buys is a customer of the shop from then on."""
+    people = _people(order)
+    person = people["customer"]
+    shop.customers.setdefault(
+        person["id"],
+        {
+            **{key: person[key] for key in ("id", "first_name", "last_name", "email")},
+            "phone": None,
+            "note": None,
+            "tags": [],
+            "tax_exempt": False,
+            "updated": order.updated,
+            "addresses": [people["shipping_address"] | {"id": person["id"] + 1}],
+        },
+    )
 
 
 def _line_figures(
