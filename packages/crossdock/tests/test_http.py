@@ -257,3 +257,14 @@ async def test_json_goes_out_and_comes_back(http: Http) -> None:
     assert (await http.put("/echo", content=b"x")).json()["method"] == "PUT"
     with pytest.raises(ContractError, match="the answer to GET /not-json at acme"):
         (await http.get("/not-json")).json()
+
+
+def test_an_answer_is_parsed_once() -> None:
+    """Paging reads the cursor of a page, then the connector its records."""
+    from crossdock.http import Response
+
+    answer = Response(200, {}, b'{"items": [1], "next": null}', "GET orders")
+    assert answer.json() is answer.json()
+    for _ in range(2):
+        with pytest.raises(ContractError):
+            Response(200, {}, b"{", "GET orders").json()

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from crossdock import jsontext, rates
@@ -83,11 +84,16 @@ class Response:
         self._what = what
 
     def json(self) -> Any:
-        """The body as JSON, parsed by `crossdock.jsontext`.
+        """The body as JSON, parsed by `crossdock.jsontext`; parsed once, the same value each time.
 
         ContractError when it is none. UnavailableError (outcome `unknown`) when a 2xx answer does
         not even claim to be JSON: a page of a proxy or of maintenance stood in for the vendor.
         """
+        return self._value
+
+    @cached_property
+    def _value(self) -> Any:
+        # a paging helper reads the cursor, then the connector the records: of one large page
         try:
             return jsontext.parse(self.content, what=f"the answer to {self._what}")
         except ContractError as error:
