@@ -121,9 +121,10 @@ class Coverage:
 
     @cached_property
     def _report(self) -> CoverageReport:
-        bodies = [(sample, sample.raw().body) for sample in self.samples]
+        parsed = [(sample, sample.raw().body) for sample in self.samples]
+        bodies = [(sample, body, self._events(sample, body)) for sample, body in parsed]
         places: dict[str, str] = {}
-        for _, body in bodies:
+        for _, body in parsed:
             for place, value in fieldpaths.leaves(body).items():
                 places.setdefault(place, type(value).__name__)
         if self.schema is not None:
@@ -135,7 +136,8 @@ class Coverage:
         unexplained: list[str] = []
         used: set[str] = set()
         for place, kind in sorted(places.items()):
-            moved = self._moved(bodies, place, kind)
+            few = self._word(self.ignored, place) is not None
+            moved = self._moved(bodies, place, kind, few=few)
             plain = tuple(one for one in moved if not one.startswith("/extensions"))
             word = self._word(self.told, place)
             reason = self._word(self.ignored, place)
@@ -158,16 +160,23 @@ class Coverage:
         return next((one for one in words if fieldpaths.covers(one, place)), None)
 
     def _moved(
-        self, bodies: Sequence[tuple[Sample, Any]], place: str, kind: str
+        self,
+        bodies: Sequence[tuple[Sample, Any, dict[str, Any]]],
+        place: str,
+        kind: str,
+        *,
+        few: bool,
     ) -> tuple[str, ...]:
-        """Where the events change when this field does, over all samples and other values."""
-        for sample, body in bodies:
-            before = self._events(sample, body)
+        """Where the events change when this field does, over all samples and other values.
+
+        `few` values where nothing is expected to move.
+        """
+        for sample, body, before in bodies:
             for path in _paths(body, place):
                 there = _there(body, path)
                 old = hostile.at(body, path) if there else None
                 others = _OTHERS.get(type(old).__name__, ()) if there else _BY_TYPE.get(kind, ())
-                for other in others or _BY_TYPE["string"]:
+                for other in (others or _BY_TYPE["string"])[: 4 if few else None]:
                     if there and other == old and type(other) is type(old):
                         continue
                     after = self._events(sample, _with(body, path, other))

@@ -11,7 +11,7 @@ from typing import Any
 from crossdock.errors import CrossdockError, PermanentError, TransientError
 from crossdock.events import COMMAND_TYPES, Command, Receipt
 from crossdock.testing.conformance import hostile
-from crossdock.testing.conformance.bench import Bench, Case, caught
+from crossdock.testing.conformance.bench import Bench, Case, caught, spread
 from crossdock.testing.conformance.kit import Failed, NotForThis, check
 from crossdock.testing.conformance.subject import Features
 from crossdock.testing.conformance.wire import CUT, LOST, SILENT, Answer, Fault, Seen, refuse
@@ -184,7 +184,7 @@ async def limited(case: Case) -> None:
 async def _interrupted(case: Case, fault: Fault, what: str) -> None:
     for type_ in _types(case):
         _, wanted, requests = await _calm(case, type_)
-        for number in _places(requests, len(case.subject.commands)):
+        for number in spread(requests, max(3, MOST_INTERRUPTIONS // len(case.subject.commands))):
             async with case.bench() as bench:
                 command = bench.command(type_)
                 bench.wire.dies(number, fault)
@@ -200,14 +200,6 @@ async def _interrupted(case: Case, fault: Fault, what: str) -> None:
                 if error is not None:
                     await _again(bench, command, type_, where)
                 _same(type_, f"{where}, then tried again", bench.effects(), wanted)
-
-
-def _places(requests: int, commands: int) -> list[int]:
-    """Which requests are interrupted: each, or evenly spread with the first and the last."""
-    most = max(3, MOST_INTERRUPTIONS // commands)
-    if requests <= most:
-        return list(range(1, requests + 1))
-    return sorted({1 + round(step * (requests - 1) / (most - 1)) for step in range(most)})
 
 
 async def _again(bench: Bench, command: Command[Any], type_: str, where: str) -> None:

@@ -221,6 +221,13 @@ class Case:
         return made
 
 
+def spread(count: int, most: int) -> list[int]:
+    """Numbers from 1 to `count`: all of them, or `most`, evenly, with the first and the last."""
+    if count <= most:
+        return list(range(1, count + 1))
+    return sorted({1 + round(step * (count - 1) / (most - 1)) for step in range(most)})
+
+
 async def snapshot(port: Any, kind: str, **window: Any) -> list[Raw]:
     """Every record of a kind."""
     from crossdock.connector import Window

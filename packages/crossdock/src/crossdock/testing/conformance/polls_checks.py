@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from crossdock.errors import CrossdockError
 from crossdock.events import Raw
-from crossdock.testing.conformance.bench import Bench, Case, caught
+from crossdock.testing.conformance.bench import Bench, Case, caught, spread
 from crossdock.testing.conformance.kit import Failed, check
 from crossdock.testing.conformance.subject import Features
 from crossdock.testing.conformance.wire import CUT, Seen, refuse
@@ -12,8 +12,8 @@ from crossdock.testing.conformance.wire import CUT, Seen, refuse
 MANY = 12
 """Changes made at once: more than a small page, at one moment of most clocks."""
 LONGEST_CURSOR = 4_000
-MOST_REQUESTS = 40
-"""Requests of one poll that are interrupted, one after the other."""
+MOST_REQUESTS = 12
+"""Requests of one poll that are interrupted, evenly spread, one after the other."""
 
 
 def _polls(features: Features) -> bool:
@@ -157,7 +157,7 @@ async def every_cursor(case: Case) -> None:
     async with case.bench() as bench:
         await _many(bench)
         raws = await bench.poll(None)
-        step = max(1, len(raws) // 25)
+        step = max(1, len(raws) // 15)
         for index in range(0, len(raws), step):
             async with bench.reopened() as port:
                 rest = _ids(await bench.poll(raws[index].cursor, port))
@@ -239,8 +239,8 @@ async def interrupted(case: Case) -> None:
         await _many(bench)
         bench.wire.plan(None)
         whole = _ids(await bench.poll(None))
-        requests = min(bench.wire.count, MOST_REQUESTS)
-        for number in range(1, requests + 1):
+        requests = bench.wire.count
+        for number in spread(requests, MOST_REQUESTS):
             async with bench.reopened() as port:
                 bench.wire.dies(number, CUT)
                 stored: list[Raw] = []
@@ -269,7 +269,7 @@ async def failing(case: Case) -> None:
         bench.wire.plan(None)
         await bench.poll(None)
         requests = bench.wire.count
-        for number in range(1, min(requests, MOST_REQUESTS) + 1):
+        for number in spread(requests, MOST_REQUESTS):
             async with bench.reopened() as port:
                 bench.wire.only(number, refuse(500, b"oops"))
                 error = await caught(lambda port=port: bench.poll(None, port))  # type: ignore[misc]

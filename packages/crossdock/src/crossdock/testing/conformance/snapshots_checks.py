@@ -5,7 +5,7 @@ from typing import Any
 
 from crossdock.errors import CrossdockError, PermanentError
 from crossdock.events import Event, Raw
-from crossdock.testing.conformance.bench import Bench, Case, caught, snapshot
+from crossdock.testing.conformance.bench import Bench, Case, caught, snapshot, spread
 from crossdock.testing.conformance.kit import Failed, check
 from crossdock.testing.conformance.subject import Features
 from crossdock.testing.conformance.wire import CUT
@@ -92,7 +92,7 @@ async def failing(case: Case) -> None:
             bench.wire.plan(None)
             await snapshot(bench.port, kind)
             requests = bench.wire.count
-            for number in range(1, min(requests, 30) + 1):
+            for number in spread(requests, 8):
                 async with bench.reopened() as port:
                     bench.wire.only(number, CUT)
                     error = await caught(lambda: snapshot(port, kind))  # noqa: B023
