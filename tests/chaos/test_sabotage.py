@@ -5,7 +5,7 @@ from typing import Any
 
 import plant
 import pytest
-from sabotage import SABOTAGES, Sabotage
+from wrong_variants import SABOTAGES, Sabotage
 
 SOUND = {(one.story, one.rests): one for one in SABOTAGES}.values()
 pytestmark = pytest.mark.timeout(120)

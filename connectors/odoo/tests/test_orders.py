@@ -94,7 +94,7 @@ async def test_an_answer_lost_at_any_call_leaves_one_order(
         assert (receipt.native_id, len(receipt.extra_ids)) == ("1", 2)
         if box.faults and box.faults[0].count:
             break
-    assert lost == n
+    assert lost == 3, "the writing calls; what only reads is asked again by the client itself"
     assert n >= 8
 
 

@@ -77,30 +77,30 @@ class TestBreaker:
     def pause_s(self, breaker: Breaker) -> float:
         return breaker.until - time.monotonic()
 
-    def test_a_few_failures_leave_it_closed(self) -> None:
+    async def test_a_few_failures_leave_it_closed(self) -> None:
         breaker = Breaker()
         for _ in range(THRESHOLD - 1):
-            breaker.failed(AWAY)
+            await breaker.failed(AWAY)
         assert not breaker.probing
         assert self.pause_s(breaker) <= 0
 
-    def test_many_in_a_row_open_it_and_one_success_closes_it(self) -> None:
+    async def test_many_in_a_row_open_it_and_one_success_closes_it(self) -> None:
         breaker = Breaker()
         for _ in range(THRESHOLD):
-            breaker.failed(AWAY)
+            await breaker.failed(AWAY)
         assert breaker.probing
         assert 0.8 < self.pause_s(breaker) < 1.2
         assert "away" in breaker.reason
-        breaker.succeeded()
+        await breaker.succeeded()
         assert not breaker.probing
         assert self.pause_s(breaker) <= 0
 
-    def test_pauses_grow_and_are_bounded(self) -> None:
+    async def test_pauses_grow_and_are_bounded(self) -> None:
         breaker = Breaker()
         pauses = []
         for _ in range(THRESHOLD + 8):
             breaker.until = 0.0
-            breaker.failed(AWAY)
+            await breaker.failed(AWAY)
             pauses.append(self.pause_s(breaker))
         assert pauses[-1] <= LONGEST_PAUSE_S * 1.1
         assert pauses[THRESHOLD - 1] < pauses[THRESHOLD + 1] < pauses[THRESHOLD + 3]
@@ -115,24 +115,24 @@ class TestBreaker:
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
     )
-    def test_one_is_enough_or_never(self, error: Exception, low: float, high: float) -> None:
+    async def test_one_is_enough_or_never(self, error: Exception, low: float, high: float) -> None:
         breaker = Breaker()
-        breaker.failed(error)
+        await breaker.failed(error)
         assert low <= self.pause_s(breaker) <= high
 
-    def test_an_answer_of_any_kind_proves_that_it_is_there(self) -> None:
+    async def test_an_answer_of_any_kind_proves_that_it_is_there(self) -> None:
         breaker = Breaker()
         for _ in range(THRESHOLD):
-            breaker.failed(AWAY)
-        breaker.failed(errors.RejectedError("no"))
+            await breaker.failed(AWAY)
+        await breaker.failed(errors.RejectedError("no"))
         assert not breaker.probing
 
-    def test_the_longest_wish_wins(self) -> None:
+    async def test_the_longest_wish_wins(self) -> None:
         breaker = Breaker()
-        breaker.failed(errors.RateLimitedError("x", retry_after_s=1))
-        breaker.failed(errors.RateLimitedError("x", retry_after_s=20))
+        await breaker.failed(errors.RateLimitedError("x", retry_after_s=1))
+        await breaker.failed(errors.RateLimitedError("x", retry_after_s=20))
         assert self.pause_s(breaker) > 17
-        breaker.failed(errors.RateLimitedError("x", retry_after_s=1))
+        await breaker.failed(errors.RateLimitedError("x", retry_after_s=1))
         assert self.pause_s(breaker) > 17
 
     async def test_closed_returns_when_the_pause_is_over(self) -> None:

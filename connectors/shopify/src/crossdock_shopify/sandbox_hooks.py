@@ -12,12 +12,11 @@ from urllib.parse import urlsplit
 from crossdock import CrossdockError, Http
 from crossdock.jsontext import dump
 
+from crossdock_shopify.sandbox_goods_bodies import level_body, product_body
 from crossdock_shopify.sandbox_orders import (
     fulfillment_body,
-    level_body,
     make_order,
     order_body,
-    product_body,
     refund_body,
 )
 from crossdock_shopify.sandbox_shop import Shop, ShopOrder, gid, now_text

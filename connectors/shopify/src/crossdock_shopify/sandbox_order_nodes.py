@@ -4,13 +4,23 @@ An order is derived from its own webhook body, so that both roads tell one truth
 differs, as at the real shop.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
 
 from crossdock_shopify.sandbox_goods_nodes import location_node
 from crossdock_shopify.sandbox_orders import order_body, refund_body
+from crossdock_shopify.sandbox_part_nodes import (
+    application_node,
+    attributes,
+    buyer_node,
+    ordered_line_node,
+    shipping_node,
+    tags,
+    tax_node,
+    transaction_node,
+)
 from crossdock_shopify.sandbox_shop import (
     FulfillmentOrder,
     FulfillmentOrderLine,
@@ -29,7 +39,6 @@ from crossdock_shopify.sandbox_spelling import (
     bag_of,
     camel,
     connection,
-    ref,
     upper,
     utc,
 )
@@ -68,24 +77,24 @@ def order_node(shop: Shop, order: ShopOrder) -> Node:
         **{camel(key): told(key, utc) for key in ("created_at", "processed_at", "closed_at")},
         "cancelReason": told("cancel_reason", upper),
         "presentmentCurrencyCode": told("presentment_currency"),
-        "tags": told("tags", _tags),
+        "tags": told("tags", tags),
         "discountCodes": told("discount_codes", lambda items: [item["code"] for item in items]),
-        "customAttributes": told("note_attributes", _attributes),
+        "customAttributes": told("note_attributes", attributes),
         "displayFinancialStatus": told("financial_status", upper),
         "displayFulfillmentStatus": told("fulfillment_status", lambda word: _WORDS[word]),
-        "taxLines": told("tax_lines", lambda items: [_tax(item, currency) for item in items]),
+        "taxLines": told("tax_lines", lambda items: [tax_node(item, currency) for item in items]),
         "billingAddress": told("billing_address", address_node),
         "shippingAddress": told("shipping_address", address_node),
-        "customer": told("customer", _buyer),
+        "customer": told("customer", buyer_node),
         "lineItems": lambda info, **a: connection(
-            [_line(item, currency) for item in body()["line_items"]], a
+            [ordered_line_node(item, currency) for item in body()["line_items"]], a
         ),
         "shippingLines": lambda info, **a: connection(
-            [_shipping(item, currency) for item in body()["shipping_lines"]], a
+            [shipping_node(item, currency) for item in body()["shipping_lines"]], a
         ),
         "discountApplications": lambda info, **a: connection(
             [
-                _application(index, item)
+                application_node(index, item)
                 for index, item in enumerate(body()["discount_applications"])
             ],
             a,
@@ -103,7 +112,7 @@ def order_node(shop: Shop, order: ShopOrder) -> Node:
             [fulfillment_order_node(shop, order, one) for one in order.fulfillment_orders], a
         ),
         "transactions": lambda info, **a: [
-            _transaction(item, currency) for item in order.transactions[: a.get("first")]
+            transaction_node(item, currency) for item in order.transactions[: a.get("first")]
         ],
     }
 
@@ -130,108 +139,6 @@ _SAME = (
     "po_number",
     "payment_gateway_names",
 )
-
-
-def _line(item: Mapping[str, Any], currency: str) -> Node:
-    return {
-        "__typename": "LineItem",
-        "id": item["admin_graphql_api_id"],
-        **{
-            camel(key): item[key]
-            for key in ("sku", "name", "title", "quantity", "current_quantity", "vendor")
-        },
-        "requiresShipping": item["requires_shipping"],
-        "isGiftCard": item["gift_card"],
-        "variantTitle": item["variant_title"],
-        "fulfillmentService": {"handle": item["fulfillment_service"]},
-        "product": ref("Product", item["product_id"]),
-        "variant": ref("ProductVariant", item["variant_id"]),
-        "customAttributes": _attributes(item["properties"]),
-        "originalUnitPriceSet": bag(item["price_set"]),
-        "discountAllocations": [_allocation(one) for one in item["discount_allocations"]],
-        "taxLines": lambda info, **a: [_tax(one, currency) for one in item["tax_lines"]],
-    }
-
-
-def _shipping(item: Mapping[str, Any], currency: str) -> Node:
-    return {
-        "__typename": "ShippingLine",
-        "id": gid("ShippingLine", item["id"]),
-        "title": item["title"],
-        "code": item["code"],
-        "isRemoved": item["is_removed"],
-        "originalPriceSet": bag(item["price_set"]),
-        "discountAllocations": [_allocation(one) for one in item["discount_allocations"]],
-        "taxLines": [_tax(one, currency) for one in item["tax_lines"]],
-    }
-
-
-def _allocation(item: Mapping[str, Any]) -> Node:
-    return {
-        "allocatedAmountSet": bag(item["amount_set"]),
-        "discountApplication": {
-            "__typename": "DiscountCodeApplication",
-            "index": item["discount_application_index"],
-        },
-    }
-
-
-def _application(index: int, item: Mapping[str, Any]) -> Node:
-    kinds = {
-        "discount_code": "DiscountCode",
-        "manual": "ManualDiscount",
-        "script": "ScriptDiscount",
-    }
-    return {
-        "__typename": f"{kinds.get(item.get('type', ''), 'AutomaticDiscount')}Application",
-        "index": index,
-        "code": item.get("code"),
-        "title": item.get("title"),
-        "description": item.get("description"),
-    }
-
-
-def _tags(text: str) -> list[str]:
-    return [tag.strip() for tag in text.split(",") if tag.strip()]
-
-
-def _attributes(items: Sequence[Mapping[str, Any]]) -> list[Node]:
-    return [{"key": item["name"], "value": item["value"]} for item in items]
-
-
-def _tax(item: Mapping[str, Any], currency: str) -> Node:
-    return {
-        "title": item["title"],
-        "rate": item["rate"],
-        "channelLiable": item["channel_liable"],
-        "priceSet": bag_of(item["price"], currency),
-    }
-
-
-def _buyer(given: Mapping[str, Any] | None) -> Node | None:
-    if given is None:
-        return None
-    phone = given.get("phone")
-    return {
-        "id": given["admin_graphql_api_id"],
-        "firstName": given["first_name"],
-        "lastName": given["last_name"],
-        "defaultPhoneNumber": {"phoneNumber": phone} if phone else None,
-    }
-
-
-def _transaction(item: Mapping[str, Any], currency: str) -> Node:
-    parent = item.get("parent")
-    return {
-        "id": gid("OrderTransaction", item["id"]),
-        "kind": item["kind"],
-        "status": item["status"],
-        "gateway": item["gateway"],
-        "createdAt": time_text(item["created"]),
-        "errorCode": None,
-        "amountSet": bag_of(item["amount"], currency),
-        "parentTransaction": {"id": gid("OrderTransaction", parent)} if parent else None,
-    }
 
 
 def order_times(order: ShopOrder) -> tuple[datetime, datetime]:
@@ -397,7 +304,7 @@ def refund_node(order: ShopOrder, row: Mapping[str, Any]) -> Node:
         ),
         "refundShippingLines": lambda info, **a: connection([], a),
         "transactions": lambda info, **a: connection(
-            [_transaction(item, order.currency) for item in row["transactions"]], a
+            [transaction_node(item, order.currency) for item in row["transactions"]], a
         ),
     }
 

@@ -231,9 +231,9 @@ def order_body(shop: Shop, order: ShopOrder, stage: int = 0) -> dict[str, Any]:
         "cancel_reason": order.cancel_reason,
         "cancelled_at": order.cancelled_at,
         "confirmed": True,
-        "created_at": _offset(placed),
-        "processed_at": _offset(placed),
-        "updated_at": _offset(max(placed + timedelta(seconds=stage), order.updated)),
+        "created_at": shop_time(placed),
+        "processed_at": shop_time(placed),
+        "updated_at": shop_time(max(placed + timedelta(seconds=stage), order.updated)),
         "currency": currency,
         "presentment_currency": currency,
         "financial_status": _financial_status(order),
@@ -298,8 +298,8 @@ def refund_body(order: ShopOrder, row: dict[str, Any]) -> dict[str, Any]:
         "id": row["id"],
         "admin_graphql_api_id": gid("Refund", row["id"]),
         "order_id": order.id,
-        "created_at": _offset(row["created"]),
-        "processed_at": _offset(row["created"]),
+        "created_at": shop_time(row["created"]),
+        "processed_at": shop_time(row["created"]),
         "note": row["note"],
         "refund_shipping_lines": [],
         "order_adjustments": [],
@@ -328,7 +328,7 @@ def refund_body(order: ShopOrder, row: dict[str, Any]) -> dict[str, Any]:
                 "kind": "refund",
                 "status": item["status"].lower(),
                 "gateway": item["gateway"],
-                "created_at": _offset(item["created"]),
+                "created_at": shop_time(item["created"]),
                 "amount": item["amount"],
                 "currency": currency,
             }
@@ -337,38 +337,7 @@ def refund_body(order: ShopOrder, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def product_body(product: dict[str, Any]) -> dict[str, Any]:
-    """The body of products/update."""
-    return {
-        "id": product["id"],
-        "admin_graphql_api_id": gid("Product", product["id"]),
-        "title": product["title"],
-        "handle": product["handle"],
-        "body_html": product["body_html"],
-        "vendor": product["vendor"],
-        "product_type": product["product_type"],
-        "status": product["status"].lower(),
-        "tags": ", ".join(product["tags"]),
-        "updated_at": _offset(product["updated"]),
-        "options": [{"name": name} for name in product["options"]],
-        "variants": [
-            {
-                "id": row["variant"],
-                "admin_graphql_api_id": gid("ProductVariant", row["variant"]),
-                "sku": row["sku"],
-                "barcode": row["barcode"],
-                "title": " / ".join(row["options"].values()),
-                "price": row["price"],
-                "compare_at_price": row["compare_at"],
-                "inventory_item_id": row["item"],
-                **{f"option{i}": value for i, value in enumerate(row["options"].values(), 1)},
-            }
-            for row in product["variants"]
-        ],
-    }
-
-
-def _offset(moment: datetime) -> str:
+def shop_time(moment: datetime) -> str:
     """Shopify writes times with the shop's offset."""
     return moment.astimezone(_SHOP_ZONE).isoformat()
 
@@ -507,15 +476,4 @@ def fulfillment_body(shop: Shop, order: ShopOrder, row: dict[str, Any]) -> dict[
             _line_body(shop, order, by_id[line_id]) | {"quantity": quantity}
             for line_id, quantity in row["lines"].items()
         ],
-    }
-
-
-def level_body(item: int, location: int, available: int, updated_at: str) -> dict[str, Any]:
-    """The body of inventory_levels/update."""
-    return {
-        "inventory_item_id": item,
-        "location_id": location,
-        "available": available,
-        "updated_at": updated_at,
-        "admin_graphql_api_id": f"{gid('InventoryLevel', location)}?inventory_item_id={item}",
     }

@@ -2,6 +2,7 @@
 
 import re
 from importlib import resources
+from importlib.util import find_spec
 from typing import Any
 
 from crossdock import plugins
@@ -34,6 +35,9 @@ def list_connectors(*, as_json: bool) -> int:
 
 def _tier(module: str) -> str | None:
     """What quality.yaml in the package says; see docs/reference/quality.md."""
+    spec = find_spec(module)
+    if spec is None or spec.submodule_search_locations is None:
+        return None  # one module alone has no files beside it
     file = resources.files(module) / "quality.yaml"
     if not file.is_file():
         return None
