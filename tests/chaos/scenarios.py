@@ -274,7 +274,7 @@ async def two_runners_and_one_is_slow(make_yard: MakeYard) -> Faults:
 
 
 async def a_fault_of_ours(make_yard: MakeYard) -> Faults:
-    """One payload ends every batch it is in (see `cursed` in wrong_variants.py); the others go on."""
+    """One payload ends every batch it is in (`cursed` in wrong_variants.py); the others go on."""
     world = World()
     for fact in (
         {"fact": "order", "order": "1", "version": 1},

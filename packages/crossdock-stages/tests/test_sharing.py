@@ -242,13 +242,13 @@ async def test_a_runner_that_dies_while_it_tries_is_followed_by_another(
 async def test_a_runner_that_is_still_trying_keeps_its_claim(
     pair: tuple[Sharing, Sharing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sharing_module, "CLAIM_S", 0.3)
+    monkeypatch.setattr(sharing_module, "CLAIM_S", 1.5)
     one, two = (sharing.breaker("erp") for sharing in pair)
     await opened(one)
     await one.closed()
     async with one.call():
         for _ in range(8):
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)
             await pair[0].look()
             assert not await two._board.claim()
 

@@ -27,7 +27,7 @@ from crossdock.sockets import listen
 
 from crossdock_runner.output import complain, print_json, say
 
-START_S = 30.0
+START_S = 90.0
 STALLED_S = 60.0
 """Without any progress this long the demo gives up and says what is missing."""
 SHIP_EVERY_S = 0.5
