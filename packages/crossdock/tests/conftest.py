@@ -90,6 +90,9 @@ class Box:
     def freeze(self) -> None:
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGSTOP)
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "T":  # another core may go on
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         assert self.process is not None
