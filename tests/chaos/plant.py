@@ -414,7 +414,7 @@ class Plant:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # its server may be dead: that is what was tried
             await self.bus.__aexit__(None, None, None)
         await self._inner.close()
 

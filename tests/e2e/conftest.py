@@ -1,92 +1,23 @@
 """A cluster of real nats-servers on loopback, and more runners of one deployment."""
 
 import asyncio
-import json
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from crossdock.bus.embedded import find_server
 from crossdock.errors import CrossdockError
 from crossdock.http import Http
 from crossdock.sockets import listen
 from crossdock_runner.demo import Site
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 
-class Cluster:
-    """Three servers; any of them may be killed and started again on its own store."""
-
-    def __init__(self, folder: Path, size: int = 3) -> None:
-        self.folder = folder
-        with_socket = [socket.socket() for _ in range(3 * size)]
-        for sock in with_socket:
-            sock.bind(("127.0.0.1", 0))
-        ports = [sock.getsockname()[1] for sock in with_socket]
-        for sock in with_socket:
-            sock.close()
-        self.ports = [tuple(ports[3 * i : 3 * i + 3]) for i in range(size)]
-        self.servers: list[subprocess.Popen[bytes] | None] = [None] * size
-
-    @property
-    def url(self) -> str:
-        return ",".join(f"nats://127.0.0.1:{client}" for client, _, _ in self.ports)
-
-    def start(self, index: int) -> None:
-        client, route, monitor = self.ports[index]
-        routes = ", ".join(f'"nats://127.0.0.1:{other}"' for _, other, _ in self.ports)
-        config = self.folder / f"n{index}.conf"
-        config.write_text(
-            f'server_name: n{index}\nlisten: "127.0.0.1:{client}"\nhttp: "127.0.0.1:{monitor}"\n'
-            f'jetstream {{ store_dir: "{self.folder}/n{index}", max_file_store: 10GB }}\n'
-            f'cluster {{ name: test, listen: "127.0.0.1:{route}", routes: [{routes}] }}\n'
-        )
-        log = (self.folder / f"n{index}.log").open("ab")
-        self.servers[index] = subprocess.Popen(
-            [str(find_server()), "-c", str(config)], stdout=log, stderr=log
-        )
-
-    def kill(self, index: int) -> None:
-        server = self.servers[index]
-        assert server is not None
-        server.kill()
-        server.wait()
-        self.servers[index] = None
-
-    def _healthy(self, index: int) -> bool:
-        try:
-            url = f"http://127.0.0.1:{self.ports[index][2]}/healthz"
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                return bool(json.load(answer)["status"] == "ok")
-        except OSError:
-            return False
-
-    def wait(self) -> None:
-        deadline = time.monotonic() + 30
-        while not all(self._healthy(i) for i, s in enumerate(self.servers) if s is not None):
-            assert time.monotonic() < deadline, "the cluster did not become healthy"
-            time.sleep(0.05)
-
-    def leader(self) -> int:
-        """Which server leads the cluster's own (meta) group."""
-        monitor = next(p[2] for p, s in zip(self.ports, self.servers, strict=True) if s)
-        with urllib.request.urlopen(f"http://127.0.0.1:{monitor}/jsz", timeout=2) as answer:
-            return int(json.load(answer)["meta_cluster"]["leader"].removeprefix("n"))
-
-    def stop(self) -> None:
-        for server in self.servers:
-            if server is not None:
-                server.terminate()
-        for server in self.servers:
-            if server is not None:
-                server.wait(15)
+from servers import Cluster
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from crossdock_odoo.delivered import Backward, Delivered, by_line, delivered, or
 from crossdock_odoo.dispositions import SCRAP, Dispositions, Part, by_lot, parts_of
 from crossdock_odoo.externalids import own_name
 from crossdock_odoo.orders import Orders
+from crossdock_odoo.pickings import validate
 from crossdock_odoo.returns import OPEN, PICKING, Returns
 
 
@@ -218,29 +219,7 @@ class Receipts:
             ]
             commands.append([1, move.id, {"picked": True, "move_line_ids": [[5, 0, 0], *lines]}])
         await rpc.call(PICKING, "write", ids=[picking], vals={"move_ids": commands})
-        answer: Any = None
-        try:
-            answer = await rpc.call(
-                PICKING,
-                "button_validate",
-                ids=[picking],
-                context={"skip_backorder": True, "skip_sms": True},
-            )
-        except crossdock.RejectedError:
-            if not await self._is_done(picking):
-                raise
-        if not await self._is_done(picking):
-            wizard = answer.get("res_model") if isinstance(answer, dict) else answer
-            raise crossdock.RejectedError(
-                f"stock.picking {picking} is not done after it was validated; Odoo asks for "
-                f"{wizard}. Validate the return in Odoo by hand",
-                reason="not_validated",
-                parts={"native_id": picking},
-            )
-
-    async def _is_done(self, picking: int) -> bool:
-        rows = await self._orders.rpc.read(PICKING, [picking], ["state"])
-        return bool(rows) and rows[0]["state"] == "done"
+        await validate(rpc, picking, "the return")
 
     async def _same_products(self, came: ReturnReceipt, out: Delivered) -> None:
         """RejectedError: something else came than was sold with that line."""

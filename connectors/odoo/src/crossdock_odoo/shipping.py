@@ -16,6 +16,7 @@ from crossdock.canonical import Fulfillment
 from crossdock_odoo.externalids import line_id_of
 from crossdock_odoo.mapping import plain
 from crossdock_odoo.orders import Orders
+from crossdock_odoo.pickings import is_done, validate
 
 OPEN = ("draft", "waiting", "confirmed", "partially_available", "assigned")
 
@@ -34,7 +35,7 @@ class Shipping:
         if not shipment.lines:
             raise crossdock.ContractError("fulfillment.create: the shipment has no lines")
         picking = await self._claimed(command.entity_id)
-        if picking is not None and await self._is_done(picking):
+        if picking is not None and await is_done(self.orders.rpc, picking):
             return await self._receipt(picking, changed=False)
         order_id, native = await self._order(command, shipment)
         moves = await self._moves(order_id, native)
@@ -42,31 +43,13 @@ class Shipping:
             picking = self._choose(shipment, moves)
             picking = await self._claim(command.entity_id, picking)
         await self._book(shipment, picking, [m for m in moves if m["picking_id"] == picking])
-        answer: Any = None
-        try:
-            answer = await self.orders.rpc.call(
-                "stock.picking",
-                "button_validate",
-                ids=[picking],
-                context={"skip_backorder": True, "skip_sms": True},
-            )
-        except crossdock.RejectedError:  # 17 says so of what is done already, too
-            if not await self._is_done(picking):
-                raise
-        if not await self._is_done(picking):
-            wizard = answer.get("res_model") if isinstance(answer, dict) else answer
-            raise crossdock.RejectedError(
-                f"stock.picking {picking} is not done after it was validated; Odoo asks for "
-                f"{wizard}. Validate it in Odoo by hand",
-                reason="not_validated",
-                parts={"native_id": picking},
-            )
+        await validate(self.orders.rpc, picking, "the shipment")
         return await self._receipt(picking, changed=True)
 
     async def find(self, command: crossdock.Command[Any]) -> crossdock.Receipt | None:
         """The receipt of a shipment that is booked."""
         picking = await self._claimed(command.entity_id)
-        if picking is None or not await self._is_done(picking):
+        if picking is None or not await is_done(self.orders.rpc, picking):
             return None
         return await self._receipt(picking, changed=True)
 
@@ -229,10 +212,6 @@ class Shipping:
                 )
             lots[move["id"]] = found[0]["id"]
         return lots
-
-    async def _is_done(self, picking: int) -> bool:
-        rows = await self.orders.rpc.read("stock.picking", [picking], ["state"])
-        return bool(rows) and rows[0]["state"] == "done"
 
     async def _receipt(self, picking: int, *, changed: bool) -> crossdock.Receipt:
         rows = await self.orders.rpc.read("stock.picking", [picking], ["name", "backorder_ids"])

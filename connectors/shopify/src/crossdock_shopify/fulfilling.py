@@ -343,3 +343,15 @@ def _order(data: Obj, order_id: str) -> Obj:
 def _receipt(done: Done, note: str) -> Receipt:
     several = len(set(done.ids)) > 1
     return Receipt(native_id=done.ids[0], note=note, extra_ids=done.lines if several else {})
+
+
+async def read_order(graphql: GraphQL, query: str, number: str) -> Obj:
+    """The order that `query` asks for by its number. RejectedError: the shop has none."""
+    answer = await graphql.run(query, {"id": ORDER_GID + number})
+    order = answer.data.object("order")
+    if order is None:
+        raise RejectedError(
+            f"the shop has no order {number}, or this app may not read it",
+            reason="order_not_found",
+        )
+    return order

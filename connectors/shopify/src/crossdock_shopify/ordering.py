@@ -17,7 +17,7 @@ from crossdock.canonical import Address, Order
 from crossdock_shopify import queries_write
 from crossdock_shopify.config import ShopifyConfig
 from crossdock_shopify.echoes import Echoes, change_look
-from crossdock_shopify.fulfilling import ORDER_GID
+from crossdock_shopify.fulfilling import ORDER_GID, read_order
 from crossdock_shopify.graphql import GraphQL
 from crossdock_shopify.marks import command_in, marked
 from crossdock_shopify.reading import Obj
@@ -80,14 +80,7 @@ class Ordering:
         return Receipt(native_id=number, note="found so at the shop") if done else None
 
     async def _state(self, number: str) -> Obj:
-        answer = await self.graphql.run(queries_write.ORDER_STATE, {"id": ORDER_GID + number})
-        order = answer.data.object("order")
-        if order is None:
-            raise RejectedError(
-                f"the shop has no order {number}, or this app may not read it",
-                reason="order_not_found",
-            )
-        return order
+        return await read_order(self.graphql, queries_write.ORDER_STATE, number)
 
     async def _cancel(self, command: Command[Order]) -> Receipt:
         """Shopify cancels in a job of its own: its word comes back as `orders/cancelled`."""

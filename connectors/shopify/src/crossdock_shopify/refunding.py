@@ -16,7 +16,7 @@ from crossdock.canonical import Refund
 
 from crossdock_shopify import queries_write
 from crossdock_shopify.config import ShopifyConfig
-from crossdock_shopify.fulfilling import ORDER_GID, order_number, tail
+from crossdock_shopify.fulfilling import order_number, read_order, tail
 from crossdock_shopify.graphql import GraphQL, user_errors
 from crossdock_shopify.graphql_shapes import rest_amount
 from crossdock_shopify.marks import command_in, marked
@@ -65,15 +65,7 @@ class Refunding:
         return _made(await self._order(command), command)
 
     async def _order(self, command: Command[Refund]) -> Obj:
-        number = order_number(command)
-        answer = await self.graphql.run(queries_write.ORDER_MONEY, {"id": ORDER_GID + number})
-        order = answer.data.object("order")
-        if order is None:
-            raise RejectedError(
-                f"the shop has no order {number}, or this app may not read it",
-                reason="order_not_found",
-            )
-        return order
+        return await read_order(self.graphql, queries_write.ORDER_MONEY, order_number(command))
 
     def _input(self, command: Command[Refund], order: Obj) -> dict[str, Any]:
         data = command.data

@@ -12,13 +12,14 @@ from typing import Literal
 from crossdock.bus import Outgoing
 from crossdock.canonical import Entity, EntityRef, Hold, Order
 from crossdock.errors import ContractError, RejectedError
-from crossdock.events import EVENT_TYPES, Envelope, now_text
+from crossdock.events import EVENT_TYPES, Envelope
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import judgement, recovery
+from crossdock_stages.asking import ask
 from crossdock_stages.book import Book
 from crossdock_stages.harness import House, Item, in_line
-from crossdock_stages.judgement import Decision, Twin, Wish
+from crossdock_stages.judgement import Decision, Twin
 from crossdock_stages.ledger import desk, landing, orders, stockbook, things, traffic
 from crossdock_stages.ledger.desk import Waiter
 from crossdock_stages.ledger.landing import Ahead
@@ -154,7 +155,7 @@ class Decide:
                 self._tell_shortfall(one, decision, short, known, out)
         if room is not None and out.went:
             cause = out.went[-1].envelope
-            out.sends += [self._send(cause, wish) for wish in room.close(tx)]
+            out.sends += [ask(self.topology, wish, cause, cause.id) for wish in room.close(tx)]
         self._write(tx, out, queues)
         return out
 
@@ -295,34 +296,7 @@ class Decide:
         if decision.exception is not None:
             about = decision.know.id if decision.know and decision.held else envelope.key
             out.exceptions.append((one.item, decision.exception, about))
-        out.sends += [self._send(envelope, wish) for wish in decision.wishes]
-
-    def _send(self, cause: Envelope, wish: Wish) -> ToSend:
-        body = wish.data.dump()
-        envelope = Envelope(
-            id=wish.id,
-            source=self.topology.source("crossdock"),
-            type=f"crossdock.{wish.type}.v{wish.data.major}",
-            subject=wish.entity_id,
-            key=wish.key,
-            time=now_text(),
-            connection=wish.target,
-            revision=cause.revision,
-            landing=cause.landing,
-            cause=cause.id,
-            correlation=cause.correlation,
-            refs=",".join(wish.refs),
-            mode=cause.mode,
-        )
-        return ToSend(
-            message=self.topology.command(envelope, body, wish.target),
-            body=body,
-            connection=wish.target,
-            type=wish.type,
-            entity_id=wish.entity_id,
-            entity_key=wish.key,
-            cause=cause.id,
-        )
+        out.sends += [ask(self.topology, wish, envelope, envelope.id) for wish in decision.wishes]
 
 
 def _parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Trouble]]:

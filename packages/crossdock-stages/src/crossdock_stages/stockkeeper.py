@@ -17,13 +17,14 @@ import sqlalchemy as sa
 from crossdock.bus import Outgoing
 from crossdock.canonical import EntityRef, Hold, Order
 from crossdock.errors import CrossdockError
-from crossdock.events import Envelope, now_text
+from crossdock.events import Envelope
 from crossdock.identity import entity_id, event_id
 from sqlalchemy.engine import Connection
 
+from crossdock_stages.asking import ask
 from crossdock_stages.book import ZERO, Book
 from crossdock_stages.harness import House
-from crossdock_stages.judgement.basis import HELD, Wish
+from crossdock_stages.judgement.basis import HELD
 from crossdock_stages.ledger import stockbook, traffic
 from crossdock_stages.ledger.tables import effects, entities, offers, outbox, reservations
 from crossdock_stages.ledger.traffic import ToSend
@@ -99,32 +100,10 @@ class Stockkeeper:
                 room.touch((key[1], key[2]))
         for offer in late:
             room.touch((offer.sku, offer.location))
-        sends = [self._command(wish, now) for wish in room.close(tx)]
+        sends = [ask(self.topology, wish, None, "stockkeeper") for wish in room.close(tx)]
         sends += self._arrived(tx, now)
         traffic.add_outgoing(tx, sends, now)
         return sends
-
-    def _command(self, wish: Wish, now: float) -> ToSend:
-        body = wish.data.dump()
-        envelope = Envelope(
-            id=wish.id,
-            source=self.topology.source("crossdock"),
-            type=f"crossdock.{wish.type}.v{wish.data.major}",
-            subject=wish.entity_id,
-            key=wish.key,
-            time=now_text(),
-            connection=wish.target,
-            refs=",".join(wish.refs),
-        )
-        return ToSend(
-            message=self.topology.command(envelope, body, wish.target),
-            body=body,
-            connection=wish.target,
-            type=wish.type,
-            entity_id=wish.entity_id,
-            entity_key=wish.key,
-            cause="stockkeeper",
-        )
 
     # orders that wait for goods
 

@@ -1,0 +1,37 @@
+"""A wish as the message that asks for it."""
+
+from crossdock.events import Envelope, now_text
+
+from crossdock_stages.judgement.basis import Wish
+from crossdock_stages.ledger.traffic import ToSend
+from crossdock_stages.topology import Topology
+
+
+def ask(topology: Topology, wish: Wish, cause: Envelope | None, because: str) -> ToSend:
+    """The command for `wish`. `cause` is the event it follows from, None where time alone did it;
+    `because` is what the outbox row names as its cause."""
+    body = wish.data.dump()
+    envelope = Envelope(
+        id=wish.id,
+        source=topology.source("crossdock"),
+        type=f"crossdock.{wish.type}.v{wish.data.major}",
+        subject=wish.entity_id,
+        key=wish.key,
+        time=now_text(),
+        connection=wish.target,
+        revision=cause.revision if cause else "",
+        landing=cause.landing if cause else "",
+        cause=cause.id if cause else "",
+        correlation=cause.correlation if cause else "",
+        refs=",".join(wish.refs),
+        mode=cause.mode if cause else "",
+    )
+    return ToSend(
+        message=topology.command(envelope, body, wish.target),
+        body=body,
+        connection=wish.target,
+        type=wish.type,
+        entity_id=wish.entity_id,
+        entity_key=wish.key,
+        cause=because,
+    )
