@@ -1,0 +1,105 @@
+"""A pretended X12 Wms, as far as we use it. Start it alone:
+
+    python -m crossdock.testing.sandbox x12-wms=0
+
+FILL IN: hold it to what the vendor publishes. What it accepts, the vendor must accept: validate
+both directions against the vendor's OpenAPI, replay recorded exchanges.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class X12WmsSandbox:
+    """One account in memory. Tests look at `records` and `jobs`."""
+
+    secret = "sandbox-secret-7f3a"  # what proves who we are
+
+    def __init__(self) -> None:
+        self.records: dict[str, dict[str, Any]] = {}
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.keys: dict[str, str] = {}
+        self.changes = count(1)
+        self.app = Starlette(
+            routes=[
+                Route("/me", self._guarded(self._me)),
+                Route("/levels", self._guarded(self._list)),
+                Route("/jobs", self._guarded(self._make), methods=["POST"]),
+                Route("/jobs", self._guarded(self._find), methods=["GET"]),
+            ]
+        )
+
+    def connection(self, url: str) -> Mapping[str, object]:
+        """What to write under `connections:`, secrets in the clear."""
+        return {
+            "connector": "x12-wms",
+            "url": url,
+            "token": self.secret,
+        }
+
+    def put(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Somebody makes or changes a record: its version grows, and its time."""
+        number = next(self.changes)
+        # three changes share each moment, as happens to every vendor
+        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number // 3)
+        stamp = moment.isoformat().replace("+00:00", "Z")
+        made = {**record, "version": number, "updated_at": stamp}
+        self.records[record["id"]] = made
+        return made
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def guarded(request: Request) -> Response:
+            if not await self._genuine(request):
+                return JSONResponse({"error": "who are you?"}, 401)
+            return await handler(request)
+
+        return guarded
+
+    async def _genuine(self, request: Request) -> bool:
+        return request.headers.get("x-api-key") == self.secret
+
+    async def _me(self, request: Request) -> Response:
+        return JSONResponse({"id": "sandbox"})
+
+    async def _list(self, request: Request) -> Response:
+        """Pages by (time, id): a record that changes meanwhile moves to the end, none is skipped."""
+        given = request.query_params
+        ordered = sorted(self.records.values(), key=lambda one: (one["updated_at"], one["id"]))
+        after = tuple(given.get("page", "").split("|")) if "page" in given else None
+        rows = [
+            one
+            for one in ordered
+            if one["updated_at"] >= given.get("since", "")
+            and (after is None or (one["updated_at"], one["id"]) > after)
+        ]
+        size = int(given.get("limit", "100"))
+        last = rows[:size][-1] if len(rows) > size else None
+        following = f"{last['updated_at']}|{last['id']}" if last else None
+        return JSONResponse({"items": rows[:size], "next": following})
+
+    async def _make(self, request: Request) -> Response:
+        """The same idempotency key again gives the same answer, and nothing new."""
+        key = request.headers.get("idempotency-key", "")
+        if key not in self.keys:
+            self.keys[key] = f"jobs-{len(self.jobs) + 1}"
+            self.jobs[self.keys[key]] = json.loads(await request.body())
+        return JSONResponse({"id": self.keys[key]}, 201)
+
+    async def _find(self, request: Request) -> Response:
+        wanted = request.query_params.get("reference")
+        found = [
+            {"id": id_}
+            for id_, one in self.jobs.items()
+            if one["reference"] == wanted
+        ]
+        return JSONResponse({"items": found})
