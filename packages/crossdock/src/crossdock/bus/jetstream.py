@@ -28,6 +28,9 @@ MINIMUM_SERVER = (2, 12)
 ACK_WAIT_S = 6.0
 MAX_ACK_PENDING = 400
 DUPLICATE_WINDOW_S = 120
+SETTLE_S = 0.5
+"""How long after a loss it is declared again. A stream made while its namesake is still being
+deleted loses its files to that deletion, and then stores and confirms nothing (seen, 2.15.1)."""
 CLAIM_CHECK_BYTES = 512 * 1024
 """A larger body stays in the ledger; the message carries its claim in `ce-dataref`."""
 
@@ -177,6 +180,7 @@ class Bus:
     async def _declare_until_done(self) -> None:
         async with self._declaring:
             for _ in range(60):
+                await asyncio.sleep(SETTLE_S)
                 try:
                     await self._declare()
                 except UnavailableError as error:
@@ -186,7 +190,6 @@ class Bus:
                     return
                 else:
                     return
-                await asyncio.sleep(0.5)
 
     async def _declare(self) -> None:
         self._must_be_new_enough()
