@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from crossdock import plugins
 from crossdock.connector import Config, Connector, Context, Ignore
-from crossdock.errors import ConfigError, ContractError, CrossdockError
+from crossdock.errors import ConfigError, ContractError, CrossdockError, RejectedError
 from crossdock.events import Command, Event, Raw, Receipt
 from crossdock.http import Http, Retry
 from crossdock.testing.conformance.subject import Sample, Subject
@@ -199,6 +199,8 @@ class Case:
             return f"ignored: {reason}"
         except ContractError as error:
             return f"refused: {error}"
+        except RejectedError as error:
+            return f"for a person: {error}"
 
     def telling(self) -> list[Sample]:
         """Samples that say something."""
