@@ -61,6 +61,41 @@ async def test_two_long_failures_open_it(breaker: Breaker, clock: Clock) -> None
     assert breaker.probing
 
 
+async def test_a_vendor_that_hangs_has_been_silent_since_it_was_asked(
+    breaker: Breaker, clock: Clock
+) -> None:
+    async def hangs() -> None:
+        async with breaker.call():
+            clock.now += module.LASTING_S
+            raise UnavailableError("no answer came")
+
+    with pytest.raises(UnavailableError):
+        await hangs()
+    assert not breaker.probing, "one call alone proves nothing"
+    await fails(breaker, UnavailableError("gone"))
+    assert breaker.probing
+
+
+async def test_a_slow_failure_counts_from_the_last_success(breaker: Breaker, clock: Clock) -> None:
+    lost, answered = UnavailableError("no answer came"), asyncio.Event()
+
+    async def slow() -> None:
+        async with breaker.call():
+            await answered.wait()
+            raise lost
+
+    task = asyncio.create_task(slow())
+    await asyncio.sleep(0)
+    clock.now += module.LASTING_S
+    async with breaker.call():
+        pass
+    answered.set()
+    with pytest.raises(UnavailableError):
+        await task
+    await fails(breaker, lost)
+    assert not breaker.probing
+
+
 async def test_a_no_is_an_answer(breaker: Breaker, clock: Clock) -> None:
     await opened(breaker, clock)
     await fails(breaker, RejectedError("unknown article"))

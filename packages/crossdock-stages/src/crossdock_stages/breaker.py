@@ -22,7 +22,8 @@ from crossdock_stages.ledger.budgets import Kind
 THRESHOLD = 5
 """So many calls failed in a row open it."""
 LASTING_S = 5.0
-"""So does a second one this long after the first: large batches are few calls."""
+"""So does a second one this long after the first was begun: large batches are few calls, and a
+vendor that hangs is known to be silent since it was asked, not since we gave it up."""
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 AUTH_PAUSE_S = 60.0
@@ -98,7 +99,7 @@ class Breaker:
         self._board: Noticeboard = board or Alone()
         self._clock = clock
         self._news = asyncio.Event()
-        self._failing_since = 0.0
+        self._failing_since = self._well_at = 0.0
         self.trying = False
         """Whether a call of this process tries just now, while half open."""
 
@@ -124,11 +125,11 @@ class Breaker:
         UnavailableError (`not_sent`): the connection is paused, and nothing was asked.
         """
         tries = await self._admit()
-        attempt = Attempt()
+        attempt, began = Attempt(), self._clock()
         try:
             yield attempt
         except Exception as error:
-            await self.failed(error)
+            await self.failed(error, began)
             raise
         except BaseException:  # cancelled: nothing was learnt
             if tries:
@@ -138,7 +139,7 @@ class Breaker:
             if attempt.fault is None:
                 await self.succeeded()
             else:
-                await self.failed(attempt.fault)
+                await self.failed(attempt.fault, began)
         finally:
             if tries:
                 self.trying = False
@@ -173,12 +174,13 @@ class Breaker:
     async def succeeded(self) -> None:
         """The vendor answered; whatever it said, it is there."""
         self.failures = 0
+        self._well_at = self._clock()
         if self.opened:
             self._close()
             await self._tell(self._board.close())
 
-    async def failed(self, error: BaseException) -> None:
-        """Count a failure; only those of the connection itself matter."""
+    async def failed(self, error: BaseException, began: float | None = None) -> None:
+        """Count a failure, of a call begun then; only those of the connection itself matter."""
         kind: Kind = "away"
         pause_s, opens = 0.0, True
         if isinstance(error, AuthError):
@@ -190,7 +192,7 @@ class Breaker:
         elif isinstance(error, UnavailableError):
             self.failures += 1
             if self.failures == 1:
-                self._failing_since = self._clock()
+                self._failing_since = max(began or self._clock(), self._well_at)
             if self.probing or self._lasting():
                 pause_s = min(FIRST_PAUSE_S * 2.0**self.opened, LONGEST_PAUSE_S)
         else:
