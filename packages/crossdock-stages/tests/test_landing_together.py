@@ -1,12 +1,18 @@
 """Webhooks that come at once share a transaction, and none of them suffers for another."""
 
 import asyncio
+import threading
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from crossdock.errors import UnavailableError
 from crossdock_stages.intake import LAND_BATCH, Intake
+from crossdock_stages.ledger import open_ledger, store
 from crossdock_stages.ledger.landing import Landed
+from crossdock_stages.ledger.store import Soon
+from sqlalchemy.engine import Connection
 
 
 class Ledger:
@@ -94,3 +100,63 @@ async def test_one_that_hangs_up_does_not_take_the_others_with_it() -> None:
     assert await tasks[2] == ("r2", "new")
     with pytest.raises(asyncio.CancelledError):
         await tasks[1]
+
+
+class Gate:
+    """Work that holds up the ledger's writer until it is told to go on."""
+
+    def __init__(self) -> None:
+        self._begun, self._open = threading.Event(), threading.Event()
+
+    def __call__(self, _: Connection) -> None:
+        self._begun.set()
+        assert self._open.wait(10)
+
+    async def reached(self) -> None:
+        assert await asyncio.to_thread(self._begun.wait, 10)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+async def test_a_webhook_is_kept_before_the_line_goes_on(tmp_path: Path) -> None:
+    """On SQLite one thread writes for all: whoever is waited for outside goes first."""
+    done: list[str] = []
+    gate = Gate()
+    async with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        tasks = [asyncio.create_task(ledger.write(gate))]
+        await gate.reached()
+        for n in range(3):
+            work = partial(_note, done, f"judged {n}")
+            tasks.append(asyncio.create_task(ledger.write(work)))
+        await asyncio.sleep(0)
+        tasks.append(asyncio.create_task(ledger.write(Soon(partial(_note, done, "landed")))))
+        await asyncio.sleep(0)
+        gate.open()
+        await asyncio.gather(*tasks)
+    assert done == ["landed", "judged 0", "judged 1", "judged 2"]
+
+
+def _note(done: list[str], what: str, _: Connection) -> None:
+    done.append(what)
+
+
+async def test_a_commit_does_not_wait_for_ever_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes while a commit goes on joins it for a while, then the commit is made."""
+    monkeypatch.setattr(store, "GROUP_S", 0.0)
+    gate, last = Gate(), Gate()
+    async with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        first = asyncio.create_task(ledger.write(gate))
+        await gate.reached()
+        second = asyncio.create_task(ledger.write(lambda tx: None))
+        third = asyncio.create_task(ledger.write(last))
+        await asyncio.sleep(0)
+        gate.open()
+        await last.reached()
+        async with asyncio.timeout(10):
+            await second
+        assert not third.done()
+        last.open()
+        await asyncio.gather(first, third)

@@ -30,6 +30,7 @@ from crossdock_stages.harness import House
 from crossdock_stages.ledger import desk, landing
 from crossdock_stages.ledger.desk import Stuck
 from crossdock_stages.ledger.landing import Landed, Verdict
+from crossdock_stages.ledger.store import Soon
 from crossdock_stages.topology import Topology
 
 log = logging.getLogger("crossdock.intake")
@@ -109,7 +110,7 @@ class Intake:
         """Never raises: whoever waits for a row is told how it ended."""
         rows = [row for row, _ in batch]
         try:
-            verdicts = await self.house.ledger.write(lambda tx: self._land(tx, rows))
+            verdicts = await self.house.ledger.write(Soon(lambda tx: self._land(tx, rows)))
         except BaseException as error:
             if isinstance(error, Exception) and len(batch) > 1:
                 # one of them may be the cause: each for itself, so that it harms no other

@@ -10,11 +10,14 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import sqlalchemy as sa
 from crossdock.errors import ConfigError, UnavailableError
@@ -35,6 +38,22 @@ COLLISIONS = frozenset({"23505", "40001", "40P01"})
 """PostgreSQL's words for: unique violation, serialisation failure, deadlock."""
 GROUP_LIMIT = 64
 """At most so many transactions share one commit."""
+GROUP_S = 0.02
+"""None joins a commit that has been going on for so long: whoever is in it waits for all of it."""
+
+
+@dataclass(frozen=True)
+class Soon(Generic[T]):
+    """Work that somebody outside waits for: it goes before all that waits already.
+
+    So that a sender's webhook is answered before the line's next hundred orders are judged.
+    """
+
+    work: Work[T]
+
+    def __call__(self, tx: Connection) -> T:
+        """See `Work`."""
+        return self.work(tx)
 
 
 class Ledger(Protocol):
@@ -99,8 +118,8 @@ class SqliteLedger:
                 "a ledger in memory would forget: name a file, sqlite:///var/ledger.db"
             )
         self._path = Path(database)
-        self._queue: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._reads: queue.SimpleQueue[tuple[Work[Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._writes = _Jobs()
+        self._reads = _Jobs()
         self._threads: list[threading.Thread] = []
         self._engine: Engine | None = None
 
@@ -140,8 +159,8 @@ class SqliteLedger:
 
     async def close(self) -> None:
         """Finish what is queued, then close."""
-        self._queue.put(None)
-        self._reads.put(None)
+        self._writes.end()
+        self._reads.end()
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
         if self._engine is not None:
@@ -149,44 +168,81 @@ class SqliteLedger:
 
     async def write(self, work: Work[T]) -> T:
         """See `Ledger.write`."""
-        future: Future[T] = Future()
-        self._queue.put((work, future))
-        return await asyncio.wrap_future(future)
+        return await asyncio.wrap_future(self._writes.put(work))
 
     async def read(self, work: Work[T]) -> T:
         """See `Ledger.read`."""
-        future: Future[T] = Future()
-        self._reads.put((work, future))
-        return await asyncio.wrap_future(future)
+        return await asyncio.wrap_future(self._reads.put(work))
 
     def _run_writer(self) -> None:
         assert self._engine is not None
         desk = _Desk(self._engine)
-        stopping = False
-        while not stopping:
-            first = self._queue.get()
-            if first is None:
-                break
-            group = [first]
-            while len(group) < GROUP_LIMIT:
-                try:
-                    following = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                if following is None:
-                    stopping = True
-                    break
-                group.append(following)
-            _commit_group(desk, group)
+        while (first := self._writes.take()) is not None:
+            if not first[1].set_running_or_notify_cancel():
+                continue
+            if self._writes.waiting:
+                _commit_group(desk, first, self._writes)
+            else:
+                _do_alone(desk, *first)
         desk.clear()
 
     def _run_reader(self) -> None:
         assert self._engine is not None
         desk = _Desk(self._engine, crossdock_reads=True)
-        while (job := self._reads.get()) is not None:
+        while (job := self._reads.take()) is not None:
             if job[1].set_running_or_notify_cancel():
                 _do_alone(desk, *job)
         desk.clear()
+
+
+_Job = tuple[Work[Any], Future[Any]]
+
+
+class _Jobs:
+    """What waits for a thread: `Soon` first, everything else in its turn."""
+
+    def __init__(self) -> None:
+        self._soon: deque[_Job] = deque()
+        self._others: deque[_Job] = deque()
+        self._tokens: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        """One for each job, and False for the end."""
+
+    def put(self, work: Work[T]) -> Future[T]:
+        """Its answer."""
+        future: Future[T] = Future()
+        (self._soon if isinstance(work, Soon) else self._others).append((work, future))
+        self._tokens.put(True)
+        return future
+
+    def end(self) -> None:
+        """There will be no more."""
+        self._tokens.put(False)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether another job waits."""
+        return bool(self._soon or self._others)
+
+    def take(self) -> _Job | None:
+        """The next one, waited for; None at the end."""
+        return self._next() if self._tokens.get() else None
+
+    def one_that_waits(self) -> list[_Job]:
+        """The next one whose answer is still awaited, or none when none waits."""
+        while True:
+            try:
+                more = self._tokens.get_nowait()
+            except queue.Empty:
+                return []
+            if not more:
+                self._tokens.put(False)  # for `take`
+                return []
+            job = self._next()
+            if job[1].set_running_or_notify_cancel():
+                return [job]
+
+    def _next(self) -> _Job:
+        return self._soon.popleft() if self._soon else self._others.popleft()
 
 
 class _Desk:
@@ -216,19 +272,19 @@ class _Desk:
             connection.close()
 
 
-def _commit_group(desk: _Desk, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+def _commit_group(desk: _Desk, first: _Job, jobs: _Jobs) -> None:
     """Each in its own savepoint, all in one commit; nobody is answered before it.
 
-    Whoever no longer waits when its turn comes is left out; from then on it cannot leave.
+    What comes while the ones before are carried out joins them, for GROUP_S. Whoever no longer
+    waits when its turn comes is left out; from then on it cannot leave.
     """
-    group = [job for job in group if job[1].set_running_or_notify_cancel()]
-    if len(group) == 1:
-        _do_alone(desk, *group[0])
-        return
+    group = [first]
     answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+    give_up_at = time.monotonic() + GROUP_S
     try:
         with desk.transaction() as connection:
-            for work, future in group:
+            while len(answers) < len(group):
+                work, future = group[-1]
                 try:
                     with _savepoint(connection):
                         answers.append((future, work(connection), None))
@@ -238,6 +294,8 @@ def _commit_group(desk: _Desk, group: list[tuple[Work[Any], Future[Any]]]) -> No
                     answers.append((future, None, _unavailable(error)))
                 except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
                     answers.append((future, None, error))
+                if len(group) < GROUP_LIMIT and time.monotonic() < give_up_at:
+                    group += jobs.one_that_waits()
     except Exception as error:  # noqa: BLE001 - this thread must outlive every fault
         fault = _unavailable(error)
         for _, future in group:
