@@ -21,6 +21,7 @@ from crossdock.errors import (
     UnavailableError,
 )
 from crossdock.http import (
+    Call,
     Http,
     Redactor,
     Retry,
@@ -236,6 +237,26 @@ class TestCredentials:
         ):
             answer = await http.get("/old", follow=True)
         assert answer.json() == {"key": "the-api-key"}
+
+    async def test_a_signature_may_cover_the_calls_own_headers(self) -> None:
+        """Its idempotency key, say: a header of one call is known to whoever signs that call."""
+
+        class Signed:
+            async def headers(self, http: Http, call: Call) -> dict[str, str]:
+                return {"x-covers": f"{call.method} {call.headers['idempotency-key']}"}
+
+            def refused(self, sent: object) -> bool:
+                return False
+
+        async def echo(request: Request) -> Response:
+            return JSONResponse(request.headers.get("x-covers"))
+
+        async with (
+            serve(Vendor(echo).app) as url,
+            Http(name="acme", base_url=url, auth=Signed()) as http,
+        ):
+            answer = await http.put("/", json={}, idempotency_key="cmd_1")
+        assert answer.json() == "PUT cmd_1"
 
     async def test_redirects_end(self) -> None:
         async def round_(_: Request) -> Response:

@@ -30,6 +30,8 @@ class Call:
     method: str
     url: str
     body: bytes = field(repr=False, default=b"")
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    """What this one call carries beside ours, names in lower case: its idempotency key, say."""
 
 
 class Auth(Protocol):

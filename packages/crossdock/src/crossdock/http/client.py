@@ -347,7 +347,12 @@ class Http:
 
     def _call(self, sending: "_Sending") -> Call:
         url = self._build(sending, {}).url
-        return Call(method=sending.method, url=str(url), body=sending.content or b"")
+        return Call(
+            method=sending.method,
+            url=str(url),
+            body=sending.content or b"",
+            headers=sending.headers,
+        )
 
     async def _send(self, request: httpx.Request, timeout_s: float) -> httpx.Response:
         # below the whole time, so that a pool that is full is not taken for a silent vendor
