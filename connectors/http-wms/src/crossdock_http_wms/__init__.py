@@ -1,10 +1,14 @@
-"""Crossdock speaks Http Wms. API: https://docs.http-wms.example (FILL IN: page and version)."""
+"""Crossdock's own warehouse protocol: canonical JSON over REST, Standard Webhooks both ways.
+
+The protocol is `openapi.json` beside this file; docs/guides/warehouses.md tells it in examples.
+"""
 
 import crossdock
 
-from crossdock_http_wms.client import open_crossdock_http_wms
+from crossdock_http_wms.client import open_http_wms
 from crossdock_http_wms.config import HttpWmsConfig
 from crossdock_http_wms.mapping import translate
+from crossdock_http_wms.messages import ASKS
 
 
 @crossdock.hookimpl
@@ -12,10 +16,11 @@ def register_connectors(register: crossdock.Register) -> None:
     """One connector, `http-wms`."""
     register(
         "http-wms",
-        title="Http Wms",
+        title="Warehouse over HTTP",
         config=HttpWmsConfig,
-        open=open_crossdock_http_wms,
+        open=open_http_wms,
         translate=translate,
-        handles=("fulfillment_order.create",),
+        handles=tuple(ASKS),
+        poll_every_s=15.0,
         sandbox="crossdock_http_wms.sandbox:HttpWmsSandbox",
     )

@@ -1,45 +1,79 @@
-"""A pretended Http Wms, as far as we use it. Start it alone:
+"""A pretended warehouse that speaks the protocol, strictly: what it accepts, yours may accept.
 
     python -m crossdock.testing.sandbox http-wms=0
 
-FILL IN: hold it to what the vendor publishes. What it accepts, the vendor must accept: validate
-both directions against the vendor's OpenAPI, replay recorded exchanges.
+Beside the protocol: `POST /_sandbox/hooks {"url": …}` says where its messages go,
+`POST /_sandbox/do {"what": "ship", …}` plays its staff (`sandbox_store`), `GET /_sandbox/report`
+tells the truth.
 """
 
-import hashlib
-import hmac
-import json
+import asyncio
+import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from itertools import count
-from typing import Any
+from datetime import datetime
+from typing import Any, get_args
 
+from crossdock import jsontext
+from crossdock.errors import ContractError, CrossdockError
+from crossdock.http import Http
+from crossdock.identity import fingerprint
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from crossdock_http_wms.config import ListName
+from crossdock_http_wms.messages import ASKS, LISTS
+from crossdock_http_wms.sandbox_store import Refused, Warehouse
+from crossdock_http_wms.signing import sign, verify
+
 Handler = Callable[[Request], Awaitable[Response]]
+DRIVEN = frozenset(
+    {"ship", "short_ship", "reject", "receive", "take_back", "count", "adjust", "track"}
+)
+MODELS = {ask.path: ask.model for ask in ASKS.values()}
+CANCELLED = frozenset(ask.path for ask in ASKS.values() if ask.verb == "cancel")
+ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+MAX_LIMIT = 500
+SECRETS = {
+    "what Crossdock signs with": "whsec_Y3Jvc3Nkb2NrLXNhbmRib3gtc2lnbi0x",
+    "what we sign with": "whsec_Y3Jvc3Nkb2NrLXNhbmRib3gtaG9vay0x",
+}
+RETRY_S = 0.2
+MOST_TRIES = 50
 
 
 class HttpWmsSandbox:
-    """One account in memory. Tests look at `records` and `jobs`."""
+    """One warehouse. Tests look at `house` and `told`."""
 
-    key_id = "key-1"
-    secret = "sandbox-secret-7f3a"  # what proves who we are
-    webhook_secret = "sandbox-hook-secret-22c1"  # what webhooks are signed with
+    name = "Pretended warehouse"
+    signing_secret = SECRETS["what Crossdock signs with"]
+    webhook_secret = SECRETS["what we sign with"]
 
     def __init__(self) -> None:
-        self.records: dict[str, dict[str, Any]] = {}
-        self.jobs: dict[str, dict[str, Any]] = {}
-        self.keys: dict[str, str] = {}
-        self.changes = count(1)
+        self.house = Warehouse()
+        self.hooks_url = ""
+        self.delivered = 0
+        self._courier: asyncio.Task[None] | None = None
+        put = [
+            Route(f"/{path}/{{id}}", self._guarded(self._thing), methods=["PUT", "GET"])
+            for path in MODELS
+        ]
+        cancel = [
+            Route(f"/{path}/{{id}}/cancel", self._guarded(self._cancel), methods=["POST"])
+            for path in sorted(CANCELLED)
+        ]
+        lists = [Route(f"/{name}", self._guarded(self._list)) for name in LISTS]
         self.app = Starlette(
             routes=[
-                Route("/me", self._guarded(self._me)),
-                Route("/levels", self._guarded(self._list)),
-                Route("/jobs", self._guarded(self._make), methods=["POST"]),
-                Route("/jobs", self._guarded(self._find), methods=["GET"]),
+                Route("/", self._guarded(self._about)),
+                *lists,
+                *cancel,
+                *put,
+                Route("/_sandbox/hooks", self._hooks, methods=["POST"]),
+                Route("/_sandbox/do", self._do, methods=["POST"]),
+                Route("/_sandbox/report", self._report),
             ]
         )
 
@@ -48,66 +82,188 @@ class HttpWmsSandbox:
         return {
             "connector": "http-wms",
             "url": url,
-            "key_id": self.key_id,
-            "signing_secret": self.secret,
+            "signing_secret": self.signing_secret,
             "webhook_secret": self.webhook_secret,
         }
 
-    def put(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Somebody makes or changes a record: its version grows, and its time."""
-        number = next(self.changes)
-        # three changes share each moment, as happens to every vendor
-        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number // 3)
-        stamp = moment.isoformat().replace("+00:00", "Z")
-        made = {**record, "version": number, "updated_at": stamp}
-        self.records[record["id"]] = made
-        return made
+    def signed(self, body: bytes) -> dict[str, str]:
+        """The headers of one message; its id is the same at each try."""
+        message_id = f"msg_{fingerprint(body)[:32]}"
+        return sign(self.webhook_secret, message_id, int(time.time()), body)
+
+    # the protocol
 
     def _guarded(self, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:
-            if not await self._genuine(request):
-                return JSONResponse({"error": "who are you?"}, 401)
-            return await handler(request)
+            try:
+                await self._genuine(request)
+                answer = await handler(request)
+            except Refused as no:
+                return _problem(no)
+            self._send_what_was_told()
+            return answer
 
         return guarded
 
-    async def _genuine(self, request: Request) -> bool:
-        covered = f"{request.method} {request.url}\n".encode() + await request.body()
-        signature = hmac.digest(self.secret.encode(), covered, hashlib.sha256).hex()
-        return request.headers.get("x-signature") == signature
+    async def _genuine(self, request: Request) -> None:
+        """Signed by Crossdock, now, for this address. Refused 401: anything else."""
+        body = await request.body()
+        try:
+            call = verify([self.signing_secret], request.headers, body, time.time())
+        except CrossdockError as error:
+            raise Refused(401, error.message) from None
+        raw = request.scope["raw_path"].decode("latin-1")
+        target = f"{raw}?{request.url.query}" if request.url.query else raw
+        if call.split(" ")[:2] != [request.method, target]:
+            raise Refused(401, f"signed for {call[:200]}, sent to {request.method} {target[:200]}")
 
-    async def _me(self, request: Request) -> Response:
-        return JSONResponse({"id": "sandbox"})
+    async def _about(self, request: Request) -> Response:
+        return JSONResponse({"name": self.name, "protocol": "1"})
+
+    async def _thing(self, request: Request) -> Response:
+        path, own_id = _addressed(request)
+        if request.method == "GET":
+            return JSONResponse(self.house.find(path, own_id).held)
+        one, new = self.house.put(path, own_id, await _entity(request, path))
+        return JSONResponse(one.held, 201 if new else 200)
+
+    async def _cancel(self, request: Request) -> Response:
+        path, own_id = _addressed(request)
+        await _entity(request, path)
+        return JSONResponse(self.house.cancel(path, own_id).held)
 
     async def _list(self, request: Request) -> Response:
-        """Pages by (time, id): a record that changes meanwhile moves to the end, none is skipped."""
         given = request.query_params
-        ordered = sorted(self.records.values(), key=lambda one: (one["updated_at"], one["id"]))
-        after = tuple(given.get("page", "").split("|")) if "page" in given else None
-        rows = [
-            one
-            for one in ordered
-            if one["updated_at"] >= given.get("since", "")
-            and (after is None or (one["updated_at"], one["id"]) > after)
-        ]
-        size = int(given.get("limit", "100"))
-        last = rows[:size][-1] if len(rows) > size else None
-        following = f"{last['updated_at']}|{last['id']}" if last else None
-        return JSONResponse({"items": rows[:size], "next": following})
+        name: ListName = request.url.path.strip("/")  # type: ignore[assignment]
+        page = self.house.page(
+            name,
+            _number(given, "after", 0, 10**12),
+            _number(given, "limit", 100, MAX_LIMIT, least=1),
+            _moment(given, "since"),
+            _moment(given, "until"),
+        )
+        return JSONResponse(page)
 
-    async def _make(self, request: Request) -> Response:
-        """The same idempotency key again gives the same answer, and nothing new."""
-        key = request.headers.get("idempotency-key", "")
-        if key not in self.keys:
-            self.keys[key] = f"jobs-{len(self.jobs) + 1}"
-            self.jobs[self.keys[key]] = json.loads(await request.body())
-        return JSONResponse({"id": self.keys[key]}, 201)
+    # its staff, and the truth
 
-    async def _find(self, request: Request) -> Response:
-        wanted = request.query_params.get("reference")
-        found = [
-            {"id": id_}
-            for id_, one in self.jobs.items()
-            if one["reference"] == wanted
-        ]
-        return JSONResponse({"items": found})
+    async def _hooks(self, request: Request) -> Response:
+        self.hooks_url = jsontext.parse(await request.body())["url"]
+        self._send_what_was_told()
+        return JSONResponse({})
+
+    async def _do(self, request: Request) -> Response:
+        told = jsontext.parse(await request.body())
+        what = told.pop("what", "")
+        if what not in DRIVEN:
+            return _problem(Refused(422, f"what is one of {', '.join(sorted(DRIVEN))}"))
+        try:
+            message = getattr(self.house, what)(**told)
+        except Refused as no:
+            return _problem(no)
+        except (TypeError, KeyError, ArithmeticError) as error:
+            return _problem(Refused(422, f"{what}: {type(error).__name__}: {error}"))
+        self._send_what_was_told()
+        return JSONResponse(message)
+
+    async def _report(self, request: Request) -> Response:
+        house = self.house
+        return JSONResponse(
+            {
+                "asked": {
+                    path: {
+                        one.id: {**one.held, "lines": one.body.get("lines")}
+                        for one in shelf.values()
+                    }
+                    for path, shelf in house.asked.items()
+                },
+                "stock": {f"{sku}@{place}": f"{n:f}" for (sku, place), n in house.stock.items()},
+                "told": len(house.told),
+                "delivered": self.delivered,
+            }
+        )
+
+    # its messages
+
+    def _send_what_was_told(self) -> None:
+        if self.hooks_url and (self._courier is None or self._courier.done()):
+            self._courier = asyncio.create_task(self._courier_run())
+
+    async def _courier_run(self) -> None:
+        """One after the other, each until it is taken; as many tries as a test has patience for."""
+        async with Http(name="crossdock", base_url=self.hooks_url, timeout_s=15.0) as http:
+            while self.delivered < len(self.house.told):
+                body = jsontext.dump(self.house.told[self.delivered])
+                for attempt in range(1, MOST_TRIES + 1):
+                    headers = {"content-type": "application/json", **self.signed(body)}
+                    try:
+                        await http.post(self.hooks_url, content=body, headers=headers)
+                        break
+                    except CrossdockError:
+                        if attempt == MOST_TRIES:
+                            return
+                        await asyncio.sleep(RETRY_S)
+                self.delivered += 1
+
+
+def _addressed(request: Request) -> tuple[str, str]:
+    path = request.url.path.strip("/").partition("/")[0]
+    own_id = request.path_params["id"]
+    if not ID.fullmatch(own_id):
+        raise Refused(422, "an id has 1 to 128 letters, digits, or of _ . : -")
+    return path, own_id
+
+
+async def _entity(request: Request, path: str) -> Any:
+    """The body as the entity of this collection. Refused: 415, 400 or 422, with every fault."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise Refused(415, "send application/json")
+    body = await request.body()
+    try:
+        jsontext.parse(body)
+    except ContractError as error:
+        raise Refused(400, error.message) from None
+    try:
+        return MODELS[path].parse(body)
+    except ContractError as error:
+        raise Refused(422, error.message, error.parts.get("faults", ())) from None  # type: ignore[arg-type]
+
+
+def _number(given: Mapping[str, str], name: str, default: int, most: int, least: int = 0) -> int:
+    text = given.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and least <= int(text) <= most):
+        raise Refused(400, f"{name} is a whole number from {least} to {most}")
+    return int(text)
+
+
+def _moment(given: Mapping[str, str], name: str) -> datetime | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Refused(400, f"{name} is a time with its zone, such as 2026-01-31T12:00:00Z")
+    return at
+
+
+def _problem(no: Refused) -> Response:
+    """RFC 9457."""
+    body: dict[str, Any] = {"status": no.status, "title": _TITLES[no.status], "detail": no.detail}
+    if no.faults:
+        body["faults"] = [dict(one) for one in no.faults]
+    return JSONResponse(body, no.status, media_type="application/problem+json")
+
+
+_TITLES = {
+    400: "Cannot be read",
+    401: "Not signed by Crossdock",
+    404: "Not here",
+    409: "Too late",
+    415: "Not JSON",
+    422: "Does not fit its schema",
+}
+assert set(LISTS) == set(get_args(ListName))
