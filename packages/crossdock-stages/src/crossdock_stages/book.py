@@ -4,12 +4,12 @@ The channel tells what was bought and paid, houses tell what left, others tell w
 book keeps each of them by source, so that a contradiction can name both sides.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Self
 
+from crossdock import jsontext
 from crossdock.canonical import Order, OrderLine
 from crossdock.canonical.order import statuses
 
@@ -133,6 +133,8 @@ class Book:
 
     def without_holds_of(self, about: str) -> Self:
         """The book without the reasons that this entity's news brought up."""
+        if all(hold.about != about for hold in self.holds.values()):
+            return self
         kept = {code: hold for code, hold in self.holds.items() if hold.about != about}
         return replace(self, holds=kept)
 
@@ -171,14 +173,14 @@ class Book:
             plain["promised"] = self.promised
         if self.held_there:
             plain["held_there"] = True
-        return json.dumps(plain, separators=(",", ":"))
+        return jsontext.dump_quickly(plain).decode()
 
     @classmethod
     def load(cls, text: str) -> Self:
         """What `dump` wrote; an empty text is an empty book."""
         if not text:
             return cls()
-        plain = json.loads(text)
+        plain = jsontext.parse(text.encode())
         parts = {
             name: {
                 key: Part(by, label, {k: Decimal(v) for k, v in lines.items()})

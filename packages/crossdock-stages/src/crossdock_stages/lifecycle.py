@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from crossdock.canonical.order import Statuses
-
 Table = Mapping[str, frozenset[str]]
 
 
@@ -79,10 +77,10 @@ class Move:
         return following is None or self.after in following
 
 
-def moves(before: Mapping[str, str], after: Statuses) -> tuple[Move, ...]:
+def moves(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Move, ...]:
     """What changed between two moments, axis by axis; nothing known before is no change."""
     return tuple(
         Move(axis, before[axis], now)
         for axis in TRANSITIONS
-        if (now := getattr(after, axis)) != before.get(axis, now)
+        if (now := after[axis]) != before.get(axis, now)
     )

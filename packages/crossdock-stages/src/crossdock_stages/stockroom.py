@@ -37,6 +37,9 @@ GIVEN_S = 30 * 86_400.0
 SETTLE_S = 30.0
 """Within this time an owner tells what an order changed, where its domain has no `latency`."""
 
+_Key = tuple[str, str, str, str]
+"""Order, line, SKU, location: one reservation."""
+
 
 @dataclass
 class Stockroom:
@@ -46,11 +49,13 @@ class Stockroom:
     inventory: Domain
     now: float
     spots: dict[Spot, Spotted] = field(default_factory=dict)
-    reservations: dict[tuple[str, str, str, str], Reservation] = field(default_factory=dict)
+    reservations: dict[_Key, Reservation] = field(default_factory=dict)
     offers: dict[tuple[str, str, str], Offer] = field(default_factory=dict)
     received: Mapping[str, float] = field(default_factory=dict)
-    _put: dict[tuple[str, str, str, str], Reservation] = field(default_factory=dict)
-    _gone: dict[tuple[str, str, str, str], Reservation] = field(default_factory=dict)
+    _at: dict[Spot, dict[_Key, Reservation]] = field(default_factory=dict)
+    _by: dict[str, dict[_Key, Reservation]] = field(default_factory=dict)
+    _put: dict[_Key, Reservation] = field(default_factory=dict)
+    _gone: dict[_Key, Reservation] = field(default_factory=dict)
     _levels: set[Spot] = field(default_factory=set)
     _touched: set[Spot] = field(default_factory=set)
     _offered: set[tuple[str, str, str]] = field(default_factory=set)
@@ -71,7 +76,7 @@ class Stockroom:
             return
         self.spots = stockbook.positions(tx, names, lock=lock)
         for row in stockbook.reserved(tx, names):
-            self.reservations[_key(row)] = row
+            self._add(row)
         self.offers = stockbook.offers_of(tx, names)
 
     # what orders take
@@ -230,13 +235,13 @@ class Stockroom:
         )
         self._levels.add(spot)
         self._touched.add(spot)
-        rows = [row for row in self.reservations.values() if (row.sku, row.location) == spot]
+        rows = self._at.get(spot, {}).values()
         self._end([row for row in rows if 0 < row.taken_at < at])
 
     # bookkeeping
 
     def _of(self, order_id: str) -> list[Reservation]:
-        return [row for row in self.reservations.values() if row.order_id == order_id]
+        return list(self._by.get(order_id, {}).values())
 
     def _left(self, sku: str, but: str = "") -> dict[str, Decimal]:
         return {
@@ -251,18 +256,24 @@ class Stockroom:
         aside = sum(
             (
                 row.quantity
-                for row in self.reservations.values()
-                if (row.sku, row.location) == spot
-                and row.order_id != but
+                for row in self._at.get(spot, {}).values()
+                if row.order_id != but
                 and row.counts(position, self.now, self.settle_s)
             ),
             ZERO,
         )
         return position.sellable - aside
 
-    def _set(self, row: Reservation) -> None:
+    def _add(self, row: Reservation) -> _Key:
         key = _key(row)
-        self.reservations[key] = self._put[key] = row
+        self.reservations[key] = row
+        self._at.setdefault((row.sku, row.location), {})[key] = row
+        self._by.setdefault(row.order_id, {})[key] = row
+        return key
+
+    def _set(self, row: Reservation) -> None:
+        key = self._add(row)
+        self._put[key] = row
         self._gone.pop(key, None)
         self._touched.add((row.sku, row.location))
 
@@ -270,6 +281,8 @@ class Stockroom:
         for row in list(rows):
             key = _key(row)
             self.reservations.pop(key, None)
+            self._at.get((row.sku, row.location), {}).pop(key, None)
+            self._by.get(row.order_id, {}).pop(key, None)
             self._put.pop(key, None)
             self._gone[key] = row
             self._touched.add((row.sku, row.location))
@@ -369,7 +382,7 @@ class Stockroom:
         )
 
 
-def _key(row: Reservation) -> tuple[str, str, str, str]:
+def _key(row: Reservation) -> _Key:
     return (row.order_id, row.line_id, row.sku, row.location)
 
 

@@ -1,11 +1,10 @@
 """Facts that cannot both be true: each names the contradiction and both of its sources."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from crossdock.canonical import Fulfillment, Money, Order, Refund, Return
-from crossdock.canonical.order import statuses
 
 from crossdock_stages import lifecycle
 from crossdock_stages.book import ZERO, Book
@@ -20,12 +19,16 @@ class Contradiction:
     why: str
 
 
-def in_order(order: Order, book: Book, speaker: str) -> Iterator[Contradiction]:
-    """What a channel's snapshot says against itself, its earlier word, or the houses' word."""
+def in_order(
+    order: Order, book: Book, speaker: str, now: Mapping[str, str]
+) -> Iterator[Contradiction]:
+    """What a channel's snapshot says against itself, its earlier word, or the houses' word.
+
+    `now` is where the order stands by this snapshot, axis by axis.
+    """
     yield from _currencies(order, book, speaker)
     yield from _money(order, speaker)
     cancelled = order.cancelled_at is not None
-    now = statuses(order)
     for line in order.lines:
         left = book.shipped_of(line.line_id)
         kept = ZERO if cancelled and line.cancelled == 0 else line.ordered - line.cancelled

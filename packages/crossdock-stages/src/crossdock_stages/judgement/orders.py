@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from crossdock import jsontext
 from crossdock.canonical import Order
 from crossdock.checks import Verdict
 from crossdock.errors import RejectedError
 from crossdock.events import Envelope
-from crossdock.identity import fingerprint
 
 from crossdock_stages.book import Book, Hold
 from crossdock_stages.judgement import checks, shipping
@@ -26,6 +24,7 @@ from crossdock_stages.judgement.basis import (
     Wish,
     again,
     evidence,
+    mark_of,
     recorded,
 )
 from crossdock_stages.judgement.contradictions import Contradiction, in_order
@@ -66,6 +65,11 @@ class _Order:
         refs = (self.order.id, customer)
         return self.case.wish(self.target, f"order.{verb}", self.order, key=key, refs=refs)
 
+    def contradictions(self, earlier: Book) -> list[Contradiction]:
+        """What cannot be true beside what was known, but for what a person let pass."""
+        found = in_order(self.order, earlier, self.case.envelope.connection, self.book.axes)
+        return [one for one in found if one.code not in self.book.passed]
+
     @property
     def kept(self) -> bytes:
         """The order's body, where it may be needed to hold it there."""
@@ -89,15 +93,16 @@ def judge(case: Case, order: Order) -> Decision:
     know = case.learnt(
         order_digest(order), state=before.state if before else "", label=order.number
     )
-    know = replace(know, facts=book.dump())
+    if domain is not case.domain:
+        case = replace(case, domain=domain)
+    one = _Order(case, order, before, book, know, domain.execute or "")
     if domain.execute is None:
-        return recorded("recorded; no system executes orders", know)
-    one = _Order(replace(case, domain=domain), order, before, book, know, domain.execute)
+        return recorded("recorded; no system executes orders", one.knows(book))
     if before is None or before.state == HELD:
         return _not_given_yet(one, earlier)
     if before.state == NOT_TAKEN:
-        return recorded("an order that is not taken", know)
-    found = [c for c in in_order(order, earlier, envelope.connection) if c.code not in book.passed]
+        return recorded("an order that is not taken", one.knows(book))
+    found = one.contradictions(earlier)
     if found:
         return contradicted(case, before, earlier, found)
     healed = tuple(hold.about for hold in book.holds.values())
@@ -105,7 +110,7 @@ def judge(case: Case, order: Order) -> Decision:
         return _cancelled(one)
     if book.holds:
         waits = " and ".join(hold.why for hold in book.holds.values())
-        kept = replace(know, digest=before.digest, body=order.dump())
+        kept = one.knows(book, digest=before.digest, body=order.dump())
         return Decision(
             applied=True,
             reason=f"kept until the order goes on: {waits}"[:2000],
@@ -117,7 +122,6 @@ def judge(case: Case, order: Order) -> Decision:
 
 def _not_given_yet(one: _Order, earlier: Book) -> Decision:
     case, order, book = one.case, one.order, one.book
-    speaker = case.envelope.connection
     if order.cancelled_at is not None:
         reason = f"cancelled before it reached {one.target}"
         known = one.knows(replace(book, holds={}), NOT_TAKEN)
@@ -125,7 +129,7 @@ def _not_given_yet(one: _Order, earlier: Book) -> Decision:
     if order.test and case.rules.production:
         reason = "a test order, and this is production"
         return recorded(reason, one.knows(book, NOT_TAKEN))
-    found = [c for c in in_order(order, earlier, speaker) if c.code not in book.passed]
+    found = one.contradictions(earlier)
     if found:
         return _new_but_contradicted(one, found)
     verdicts = _checked(one)
@@ -417,4 +421,4 @@ _MATTER: Any = {
 
 def order_digest(order: Order) -> str:
     """Stands for what the executing system must know: goods, prices, addresses, totals."""
-    return fingerprint(jsontext.canonical(order.model_dump(mode="json", include=_MATTER)))
+    return mark_of(order.model_dump(mode="json", include=_MATTER))

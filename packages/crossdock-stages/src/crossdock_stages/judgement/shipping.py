@@ -79,7 +79,9 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
             wish = _create(case, order, place, house, lines, amounts, mark)
             wishes.append(wish)
             given[place] = Instruction(wish.entity_id, house, mark)
-    return Instructed(tuple(wishes), replace(book, instructions=given), tuple(unable))
+    if wishes:
+        book = replace(book, instructions=given)
+    return Instructed(tuple(wishes), book, tuple(unable))
 
 
 def call_off(case: Case, order: Order, book: Book) -> tuple[tuple[Wish, ...], Book]:

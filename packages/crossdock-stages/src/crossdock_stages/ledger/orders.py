@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from crossdock.checks import Verdict
@@ -13,7 +14,7 @@ from sqlalchemy.engine import Connection
 from crossdock_stages.judgement.checks import Twin
 from crossdock_stages.ledger import desk
 from crossdock_stages.ledger.desk import Stuck
-from crossdock_stages.ledger.store import upsert
+from crossdock_stages.ledger.statements import Statement, among
 from crossdock_stages.ledger.tables import exceptions, inbox, twins, verdicts, waiting
 
 STAGE = "decide"
@@ -32,23 +33,29 @@ class Judged:
 
 def add_verdicts(tx: Connection, rows: Sequence[Judged], now: float) -> None:
     """Keep them; of an event that is judged again the newest word stays."""
-    if rows:
-        insert = upsert(tx, verdicts)
-        tx.execute(
-            insert.on_conflict_do_update(
-                index_elements=["event_id"],
-                set_={"verdicts": insert.excluded.verdicts, "at": insert.excluded.at},
-            ),
-            [
-                {
-                    "event_id": row.event_id,
-                    "entity_id": row.entity_id,
-                    "verdicts": json.dumps([vars(one) for one in row.verdicts]),
-                    "at": now,
-                }
-                for row in rows
-            ],
-        )
+    _ADD_VERDICTS.many(
+        tx,
+        [
+            {
+                "event_id": row.event_id,
+                "entity_id": row.entity_id,
+                "verdicts": json.dumps([vars(one) for one in row.verdicts]),
+                "at": now,
+            }
+            for row in rows
+        ],
+    )
+
+
+def _add_verdicts(insert: Any) -> Any:
+    new = insert(verdicts)
+    return new.on_conflict_do_update(
+        index_elements=["event_id"],
+        set_={"verdicts": new.excluded.verdicts, "at": new.excluded.at},
+    )
+
+
+_ADD_VERDICTS = Statement(_add_verdicts)
 
 
 def verdicts_of(
@@ -76,14 +83,15 @@ class Purchase:
 
 def add_purchases(tx: Connection, rows: Sequence[Purchase]) -> None:
     """Remember them for the duplicates that may come."""
-    if rows:
-        insert = upsert(tx, twins)
-        tx.execute(
-            insert.on_conflict_do_update(
-                index_elements=["entity_id"], set_={"key": insert.excluded.key}
-            ),
-            [{**vars(row), "placed_at": row.placed_at.timestamp()} for row in rows],
-        )
+    _ADD_PURCHASES.many(tx, [{**vars(row), "placed_at": row.placed_at.timestamp()} for row in rows])
+
+
+def _add_purchases(insert: Any) -> Any:
+    new = insert(twins)
+    return new.on_conflict_do_update(index_elements=["entity_id"], set_={"key": new.excluded.key})
+
+
+_ADD_PURCHASES = Statement(_add_purchases)
 
 
 def twins_of(tx: Connection, rows: Sequence[Purchase]) -> Mapping[str, tuple[Twin, ...]]:
@@ -95,9 +103,7 @@ def twins_of(tx: Connection, rows: Sequence[Purchase]) -> Mapping[str, tuple[Twi
         return {}
     keys = [row.key for row in rows if row.key]
     numbers = [row.number for row in rows]
-    found = tx.execute(
-        sa.select(twins).where(sa.or_(twins.c.key.in_(keys), twins.c.number.in_(numbers)))
-    )
+    found = _TWINS.rows(tx, keys=keys, numbers=numbers)
     alike: dict[str, dict[str, Twin]] = {}
     named: dict[tuple[str, str], dict[str, Twin]] = {}
 
@@ -106,9 +112,9 @@ def twins_of(tx: Connection, rows: Sequence[Purchase]) -> Mapping[str, tuple[Twi
             alike.setdefault(key, {})[one.id] = one
         named.setdefault((one.connection, one.label), {})[one.id] = one
 
-    for told in found:
-        moment = datetime.fromtimestamp(told.placed_at, UTC)
-        remember(Twin(told.entity_id, told.number, told.connection, moment, False), told.key)
+    for own, connection, number, key, placed_at in found:
+        moment = datetime.fromtimestamp(placed_at, UTC)
+        remember(Twin(own, number, connection, moment, False), key)
     out: dict[str, tuple[Twin, ...]] = {}
     for row in rows:
         same_name = named.get((row.connection, row.number), {})
@@ -120,6 +126,13 @@ def twins_of(tx: Connection, rows: Sequence[Purchase]) -> Mapping[str, tuple[Twi
         )
         remember(Twin(row.entity_id, row.number, row.connection, row.placed_at, False), row.key)
     return out
+
+
+_TWINS = Statement(
+    lambda _: sa.select(
+        twins.c.entity_id, twins.c.connection, twins.c.number, twins.c.key, twins.c.placed_at
+    ).where(sa.or_(twins.c.key.in_(among("keys")), twins.c.number.in_(among("numbers"))))
+)
 
 
 def forget_held(tx: Connection, event_ids: Sequence[str]) -> None:

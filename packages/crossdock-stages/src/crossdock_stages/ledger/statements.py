@@ -141,12 +141,22 @@ def _plan(made: Any, tx: Connection) -> _Plan:
     names = tuple(made.positiontup or ())
     text, places = str(made), f"({', '.join('?' * len(names))})"
     kinds = [made.binds[name].type.dialect_impl(tx.dialect) for name in names]
+    lists = frozenset(name for name in names if made.binds[name].expanding)
     cares = ((at, kind.bind_processor(tx.dialect)) for at, kind in enumerate(kinds))
     return _Plan(
         text=text,
         names=names,
         fixed={name: value for name, value in made.params.items() if value is not None},
-        cares=tuple((at, care) for at, care in cares if care is not None),
-        lists=frozenset(name for name in names if made.binds[name].expanding),
+        cares=tuple(
+            (at, _each(care) if names[at] in lists else care)
+            for at, care in cares
+            if care is not None
+        ),
+        lists=lists,
         places=places if made.isinsert and f"VALUES {places}" in text else None,
     )
+
+
+def _each(care: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+    """The same for every item of a list."""
+    return lambda items: [care(item) for item in items]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from crossdock import jsontext
 from crossdock.bus import Outgoing
 from crossdock.events import Receipt
 from sqlalchemy.engine import Connection
@@ -76,7 +77,7 @@ def add_outgoing(tx: Connection, rows: Sequence[ToSend], now: float) -> None:
                 "entity_id": row.entity_id,
                 "entity_key": row.entity_key,
                 "address": row.message.address,
-                "headers": json.dumps(dict(row.message.headers)),
+                "headers": jsontext.dump_quickly(dict(row.message.headers)).decode(),
                 "body": row.message.body or row.body,
                 "cause": row.cause,
                 "created_at": now,

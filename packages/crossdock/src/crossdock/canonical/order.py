@@ -286,12 +286,14 @@ class Statuses(Model):
 def statuses(order: Order) -> Statuses:
     """Where the order stands, from its counters and amounts alone."""
     lines = order.lines
-    ordered = sum((line.ordered for line in lines), _ZERO)
-    cancelled = sum((line.cancelled for line in lines), _ZERO)
-    shippable = [line for line in lines if line.requires_shipping]
-    wanted = sum((line.ordered - line.cancelled for line in shippable), _ZERO)
-    shipped = sum((line.shipped for line in shippable), _ZERO)
-    delivered = sum((line.delivered for line in shippable), _ZERO)
+    ordered = cancelled = wanted = shipped = delivered = _ZERO
+    for line in lines:
+        ordered += line.ordered
+        cancelled += line.cancelled
+        if line.requires_shipping:
+            wanted += line.ordered - line.cancelled
+            shipped += line.shipped
+            delivered += line.delivered
     if order.cancelled_at is not None or (ordered > 0 and cancelled == ordered):
         state = "cancelled"
     elif order.closed_at is not None:
@@ -332,8 +334,10 @@ def _payment_status(payment: PaymentSummary, total: Money) -> str:
 
 
 def _return_status(lines: tuple[OrderLine, ...]) -> str:
-    requested = sum((line.return_requested for line in lines), _ZERO)
-    received = sum((line.return_received for line in lines), _ZERO)
+    requested = received = _ZERO
+    for line in lines:
+        requested += line.return_requested
+        received += line.return_received
     if requested == 0 and received == 0:
         return "none"
     if received == 0:
