@@ -25,7 +25,7 @@ from crossdock_stages.asking import ask
 from crossdock_stages.book import ZERO, Book
 from crossdock_stages.harness import House
 from crossdock_stages.judgement.basis import HELD
-from crossdock_stages.ledger import stockbook, traffic
+from crossdock_stages.ledger import stockbook, things, traffic
 from crossdock_stages.ledger.tables import effects, entities, offers, outbox, reservations
 from crossdock_stages.ledger.traffic import ToSend
 from crossdock_stages.rules import Rules
@@ -51,6 +51,8 @@ class Stockkeeper:
         self.rules = rules
         self.inventory = rules.domains["inventory"]
         self._measured_at = 0.0
+        self._held: dict[tuple[str, float], tuple[Order, Book]] = {}
+        """Held orders by id and when they changed, so that they are read once."""
 
     async def run(self) -> None:
         """Keep stock for ever."""
@@ -82,7 +84,7 @@ class Stockkeeper:
         settle_s = self._room(now).settle_s
         if stockbook.ending(tx, now, settle_s) or stockbook.to_tell(tx, 1):
             return True
-        return bool(self._waiting(tx))
+        return self._waiting(tx) is not None
 
     def _round(self, tx: Connection, now: float, *, measure: bool) -> list[ToSend]:
         room = self._room(now)
@@ -107,29 +109,44 @@ class Stockkeeper:
 
     # orders that wait for goods
 
-    def _waiting(self, tx: Connection) -> list[tuple[str, str, bytes]]:
-        """Orders held for want of stock, oldest first; only those whose goods are there now."""
-        rows = tx.execute(
-            sa.select(entities.c.id, entities.c.facts, entities.c.body)
-            .where(entities.c.kind == "order", entities.c.state == HELD)
-            .where(entities.c.facts.like('%"holds"%"stock"%'))
+    def _waiting(self, tx: Connection) -> str | None:
+        """The oldest order held for want of stock whose goods are there now.
+
+        One only: what it takes is not set aside before it is judged.
+        """
+        query = (
+            sa.select(entities.c.id, entities.c.updated_at)
+            # in the statement itself, or the index of held orders could not be used
+            .where(entities.c.state == sa.literal(HELD, literal_execute=True))
+            .where(entities.c.kind == "order", entities.c.facts.like('%"holds"%"stock"%'))
             .order_by(entities.c.updated_at)
             .limit(AT_ONCE)
-        ).all()
-        out = []
-        for row in rows:
-            book = Book.load(row.facts)
-            if "stock" not in book.holds or not row.body:
-                continue
-            order = Order.parse(bytes(row.body))
-            room = self._room(time.time())
-            room.load(tx, skus_of(order), (), lock=False)
-            if room.spots and not room.shortages(row.id, order, book):
-                out.append((row.id, row.facts, bytes(row.body)))
-        return out[:1]  # what it takes is not set aside before it is judged
+        )
+        held = [(row.id, row.updated_at) for row in tx.execute(query)]
+        if new := [key[0] for key in held if key not in self._held]:
+            moments = dict(held)
+            self._held |= {
+                (one.id, moments[one.id]): (Order.parse(one.body), Book.load(one.facts))
+                for one in things.known(tx, new).values()
+                if one.body
+            }
+        self._held = {key: self._held[key] for key in held if key in self._held}
+        orders = {key[0]: one for key, one in self._held.items() if "stock" in one[1].holds}
+        room = self._room(time.time())
+        skus = {sku for order, _ in orders.values() for sku in skus_of(order)}
+        room.load(tx, skus, (), lock=False)
+        return next(
+            (
+                order_id
+                for order_id, (order, book) in orders.items()
+                if room.spots and not room.shortages(order_id, order, book)
+            ),
+            None,
+        )
 
     def _arrived(self, tx: Connection, now: float) -> list[ToSend]:
-        return [self._release(order_id, now) for order_id, _, _ in self._waiting(tx)]
+        order_id = self._waiting(tx)
+        return [self._release(order_id, now)] if order_id else []
 
     def _release(self, order_id: str, now: float) -> ToSend:
         own = entity_id("crossdock", "hold", f"{order_id}:stock")

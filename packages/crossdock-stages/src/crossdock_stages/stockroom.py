@@ -257,8 +257,7 @@ class Stockroom:
             (
                 row.quantity
                 for row in self._at.get(spot, {}).values()
-                if row.order_id != but
-                and row.counts(position, self.now, self.settle_s)
+                if row.order_id != but and row.counts(position, self.now, self.settle_s)
             ),
             ZERO,
         )

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 
@@ -102,6 +103,12 @@ entities = Table(
     Column("body", LargeBinary, nullable=False, doc="of the whole, where it is needed again"),
     Column("updated_at", Float, nullable=False),
     Index("ix_entities_label", "label"),
+    Index(
+        "ix_entities_held",
+        "updated_at",
+        sqlite_where=text("state = 'held'"),
+        postgresql_where=text("state = 'held'"),
+    ),
 )
 
 verdicts = Table(
