@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from crossdock.errors import UnavailableError
 from crossdock_stages.ledger import Ledger, open_ledger
 from crossdock_stages.ledger.statements import MOST_ROWS, Statement, among
-from crossdock_stages.ledger.tables import cursors, effects, landing, metadata
+from crossdock_stages.ledger.tables import cursors, effects, landing, metadata, twins
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -111,3 +111,15 @@ async def test_a_value_too_few_is_a_fault_of_the_statement(ledger: Ledger) -> No
     await ledger.write(lambda tx: ADD.many(tx, [row(1)]))
     with pytest.raises((KeyError, UnavailableError)):
         await ledger.write(lambda tx: NAMES.run(tx, of="web"))
+
+
+async def test_every_item_of_a_list_is_cared_for(ledger: Ledger) -> None:
+    find = Statement(
+        lambda _: sa.select(twins.c.entity_id).where(twins.c.number.in_(among("numbers")))
+    )
+    add = Statement(lambda insert: insert(twins))
+    one = {"entity_id": "o", "connection": "web", "number": "1\x00", "key": "k", "placed_at": 1.0}
+    await ledger.write(lambda tx: add.many(tx, [one]))
+    found = await ledger.read(lambda tx: find.rows(tx, numbers=["1\x00", "2"]))
+    assert [own for (own,) in found] == ["o"], "what cannot be stored is found as it was stored"
+    assert await ledger.read(lambda tx: find.rows(tx, numbers=[])) == []

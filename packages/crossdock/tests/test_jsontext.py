@@ -162,3 +162,15 @@ def test_the_parsers_agree_at_the_edges(text: str) -> None:
         except ContractError as error:
             results.append(error.message)
     assert results[0] == results[1]
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(plain)
+def test_made_quickly_the_canonical_text_is_the_same(value: Any) -> None:
+    assert jsontext.canonical_quickly(value) == jsontext.canonical(value)
