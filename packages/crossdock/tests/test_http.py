@@ -268,3 +268,12 @@ def test_an_answer_is_parsed_once() -> None:
     for _ in range(2):
         with pytest.raises(ContractError):
             Response(200, {}, b"{", "GET orders").json()
+
+
+def test_the_authorities_are_read_once() -> None:
+    """30 ms of CPU for each connection otherwise; every connection trusts the same."""
+    contexts = set()
+    for name in ("a", "b"):
+        transport = Http(name=name, base_url="https://a.example")._client._transport
+        contexts.add(transport._pool._ssl_context)
+    assert len(contexts) == 1
