@@ -27,6 +27,8 @@ from crossdock.errors import ConfigError
 from crossdock.sockets import listen
 
 AsgiApp = Callable[[Any, Any, Any], Any]
+PARTING_S = 0.1
+"""How long a sandbox that ends waits for answers that nobody will read."""
 
 
 class Sandbox(Protocol):
@@ -59,20 +61,34 @@ async def serve(app: AsgiApp, port: int = 0) -> AsyncIterator[str]:
 
     sock = listen(port)
     config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
+    config.load()
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    task = asyncio.create_task(server._serve([sock]))
+    server.lifespan = config.lifespan_class(config)
     try:
-        while not server.started:
-            if task.done():
-                await task
-            await asyncio.sleep(0.005)
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        await server.startup([sock])
+        ticking = asyncio.create_task(server.main_loop())
+        try:
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
+        finally:
+            ticking.cancel()
+            await _stop(server)
     finally:
-        server.should_exit = True
-        server.force_exit = True
-        await task
         sock.close()
+
+
+async def _stop(server: Any) -> None:
+    """At once. uvicorn's own way waits for a tick and for lingering answers: 150 ms each time,
+    which is most of a short test."""
+    for one in server.servers:
+        one.close()
+    for connection in list(server.server_state.connections):
+        connection.transport.abort()
+    running = set(server.server_state.tasks)
+    if running:
+        _, running = await asyncio.wait(running, timeout=PARTING_S)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _main(wanted: Iterable[tuple[str, int]], until_stdin_closes: bool) -> None:
