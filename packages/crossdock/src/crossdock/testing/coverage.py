@@ -122,7 +122,7 @@ class Coverage:
     @cached_property
     def _report(self) -> CoverageReport:
         parsed = [(sample, sample.raw().body) for sample in self.samples]
-        bodies = [(sample, body, self._events(sample, body)) for sample, body in parsed]
+        bodies = [(sample, body, self._told(sample, body)) for sample, body in parsed]
         places: dict[str, str] = {}
         for _, body in parsed:
             for place, value in fieldpaths.leaves(body).items():
@@ -161,7 +161,7 @@ class Coverage:
 
     def _moved(
         self,
-        bodies: Sequence[tuple[Sample, Any, dict[str, Any]]],
+        bodies: Sequence[tuple[Sample, Any, "_Facts"]],
         place: str,
         kind: str,
         *,
@@ -179,29 +179,45 @@ class Coverage:
                 for other in (others or _BY_TYPE["string"])[: 4 if few else None]:
                     if there and other == old and type(other) is type(old):
                         continue
-                    after = self._events(sample, _with(body, path, other))
-                    moved = _differences(before, after)
+                    after = self._told(sample, _with(body, path, other))
+                    if after == before:
+                        continue
+                    moved = _differences(_places(before), _places(after))
                     if moved:
                         return moved
         return ()
 
-    def _events(self, sample: Sample, body: Any) -> dict[str, Any]:
-        """Canonical places with their values, over all events."""
-        found: dict[str, Any] = {}
+    def _told(self, sample: Sample, body: Any) -> "_Facts":
+        """What translate makes of it."""
         try:
-            for event in self.translate(sample.raw(jsontext.dump(body))):
-                found[f"({event.type})"] = True
-                found["(native id)"] = event.native_id
-                found["(revision)"] = event.revision
-                found["(occurred_at)"] = event.occurred_at
-                for place, value in fieldpaths.fields(jsontext.parse(event.data.dump())):
-                    if not isinstance(value, dict | list):
-                        found.setdefault(place, []).append(value)
+            return [
+                (e.type, e.native_id, e.revision, e.occurred_at, e.data.dump())
+                for e in self.translate(sample.raw(jsontext.dump_quickly(body)))
+            ]
         except Ignore:
-            return {"(ignored)": True}
+            return "(ignored)"
         except (ContractError, ValueError):
-            return {"(refused)": True}
-        return found
+            return "(refused)"
+
+
+_Facts = list[tuple[str, str, Any, Any, bytes]] | str
+"""Of each event its type, native id, revision, time and entity; or a word for none at all."""
+
+
+def _places(facts: _Facts) -> dict[str, Any]:
+    """Canonical places with their values, over all events."""
+    if isinstance(facts, str):
+        return {facts: True}
+    found: dict[str, Any] = {}
+    for type_, native_id, revision, occurred_at, data in facts:
+        found[f"({type_})"] = True
+        found["(native id)"] = native_id
+        found["(revision)"] = revision
+        found["(occurred_at)"] = occurred_at
+        for place, value in fieldpaths.fields(jsontext.parse(data)):
+            if not isinstance(value, dict | list):
+                found.setdefault(place, []).append(value)
+    return found
 
 
 def _paths(body: Any, place: str) -> list[hostile.Path]:
@@ -233,12 +249,11 @@ def _there(body: Any, path: hostile.Path) -> bool:
 
 
 def _with(body: Any, path: hostile.Path, value: Any) -> Any:
-    """A copy with this value there, objects on the way made as needed."""
-    made = copy.deepcopy(body)
-    node = made
+    """A copy with this value there, objects on the way made as needed; the rest is shared."""
+    made = node = copy.copy(body)
     for step in path[:-1]:
-        if isinstance(node, dict) and not isinstance(node.get(step), dict | list):
-            node[step] = {}
+        there = node.get(step) if isinstance(node, dict) else node[step]
+        node[step] = copy.copy(there) if isinstance(there, dict | list) else {}
         node = node[step]
     node[path[-1]] = value
     return made

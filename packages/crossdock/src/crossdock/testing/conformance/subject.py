@@ -111,3 +111,8 @@ class Subject:
     """Checks known to fail, each with the reason. They cost the tier, and must still fail."""
     coverage: Sequence[Any] = ()
     """What becomes of each field of the vendor's schemas: `crossdock.testing.coverage.Coverage`."""
+
+    calm: dict[str, tuple[object, object, int]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """The kit's own: what one calm application of each command leaves, once it was measured."""
