@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from crossdock.identity import entity_id
-from crossdock_runner import demo
+from crossdock_runner import playing
 from mini import World
 from oracle import judge
 
@@ -159,8 +159,8 @@ def test_the_judge_of_the_demo_sees_what_is_wrong() -> None:
 
     calm = {"account": {"quiet": True, "difference": 0}}
 
-    def complete(s: dict[str, object], e: dict[str, object], c: object = calm) -> demo.Judgement:
-        return demo.judge(s, e, c)  # type: ignore[arg-type]
+    def complete(s: dict[str, object], e: dict[str, object], c: object = calm) -> playing.Judgement:
+        return playing.judge(s, e, c)  # type: ignore[arg-type]
 
     assert complete(shop(), erp("#1")).complete
     assert complete(shop(), erp()).lost == 1

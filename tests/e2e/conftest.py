@@ -13,7 +13,7 @@ import pytest
 from crossdock.errors import CrossdockError
 from crossdock.http import Http
 from crossdock.sockets import listen
-from crossdock_runner.demo import Site
+from crossdock_runner.site import Site
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "chaos"))
 

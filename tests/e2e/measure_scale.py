@@ -22,7 +22,7 @@ from crossdock.http import Http
 from crossdock_runner.bench.line import MARK, bench_orders, signed_requests
 from crossdock_runner.bench.load import Load, drive
 from crossdock_runner.bench.measure import cpu_s, rss_mb
-from crossdock_runner.demo import Site
+from crossdock_runner.site import Site
 
 SECONDS = 6.0
 HAND_OVER_ORDERS = 120
@@ -180,7 +180,7 @@ async def throughput(
         wall = time.perf_counter() - started
         spent = {part: value - used[part] for part, value in cpu().items()}
         after = await writes(postgres)
-        async with Http(name="odoo", base_url=site.boxes["odoo"], timeout_s=120) as erp:
+        async with Http(name="odoo", base_url=site.boxes["erp"], timeout_s=120) as erp:
             report = (await erp.get("/_sandbox/report")).json()
         names = [one["client_order_ref"] for one in report["orders"] if one["state"] == "sale"]
         assert len(names) == len(set(names)) == accepted
@@ -244,7 +244,7 @@ async def test_hand_over(
         stop = asyncio.Event()
 
         async def look() -> None:
-            async with Http(name="odoo", base_url=site.boxes["odoo"], timeout_s=60) as erp:
+            async with Http(name="odoo", base_url=site.boxes["erp"], timeout_s=60) as erp:
                 while not (stop.is_set() and len(seen) == len(sent)):
                     report = (await erp.get("/_sandbox/report")).json()
                     now = time.perf_counter()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crossdock_runner.demo import Driver, Site, drive, finish
+from crossdock_runner.playing import Driver, drive, finish
+from crossdock_runner.site import Site
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine may need it; 60 s is usual
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from crossdock.bus import embedded_server
 from crossdock.http import Http
-from crossdock_runner.demo import Driver, Site, finish
+from crossdock_runner.playing import Driver, finish
+from crossdock_runner.site import Site
 
 
 @pytest.mark.timeout(300)

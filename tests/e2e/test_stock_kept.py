@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crossdock_runner.demo import Site, drive
+from crossdock_runner.playing import drive
+from crossdock_runner.site import Site
 
 pytestmark = pytest.mark.timeout(300)
 

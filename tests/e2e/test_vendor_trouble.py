@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 from crossdock.http import Http
-from crossdock_runner.demo import Driver, Site, finish
+from crossdock_runner.playing import Driver, finish
+from crossdock_runner.site import Site
 
 pytestmark = pytest.mark.timeout(300)  # a busy machine may need it; 60 s is usual
 
@@ -50,23 +51,23 @@ async def archive(site: Site, sku: str, *, active: bool = False) -> None:
 
 
 TROUBLES = {
-    "erp down": ("odoo", {"kind": "down", "count": 25}),
-    "erp commits, then cuts the line": ("odoo", {"kind": "lost_answer", "count": 15}),
+    "erp down": ("erp", {"kind": "down", "count": 25}),
+    "erp commits, then cuts the line": ("erp", {"kind": "lost_answer", "count": 15}),
     "erp answers after we gave up": (
-        "odoo",
+        "erp",
         {"kind": "slow", "count": 6, "seconds": 2.0, "match": "sale.order/load"},
     ),
     "erp confirms late": (
-        "odoo",
+        "erp",
         {"kind": "slow", "count": 6, "seconds": 2.0, "match": "sale.order/action_confirm"},
     ),
-    "erp cannot serialize": ("odoo", {"kind": "serialization_failure", "count": 20}),
+    "erp cannot serialize": ("erp", {"kind": "serialization_failure", "count": 20}),
     "shop ships, then cuts the line": (
-        "shopify",
+        "web",
         {"kind": "lost_answer", "count": 8, "match": "fulfillmentCreate"},
     ),
-    "shop down": ("shopify", {"kind": "down", "count": 12}),
-    "shop throttles": ("shopify", {"kind": "throttle", "count": 10}),
+    "shop down": ("web", {"kind": "down", "count": 12}),
+    "shop throttles": ("web", {"kind": "throttle", "count": 10}),
 }
 
 

@@ -114,7 +114,7 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 async def _run(folder: Path, seconds: float, away_s: float) -> Sample:
-    from crossdock_runner.demo import Site
+    from crossdock_runner.site import Site
 
     gate = Gate()
     server = await asyncio.start_server(gate.serve, "127.0.0.1", 0)

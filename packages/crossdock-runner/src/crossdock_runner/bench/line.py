@@ -68,7 +68,7 @@ class WholeLine:
 
 
 async def _run(folder: Path, seconds: float) -> Sample:
-    from crossdock_runner.demo import Site
+    from crossdock_runner.site import Site
 
     site = Site(folder)
     try:
@@ -92,7 +92,7 @@ async def warm_up(site: Any) -> None:
     settings = {name: value for name, value in web.items() if name != "connector"}
     config: Any = plugins.load(["shopify"])["shopify"].config.model_validate(settings)
     token = {"x-shopify-access-token": str(web["access_token"])}
-    async with Http(name="shop", base_url=site.boxes["shopify"], timeout_s=120) as shop:
+    async with Http(name="shop", base_url=site.boxes["web"], timeout_s=120) as shop:
         path = f"/admin/api/{config.api_version}/graphql.json"
         await shop.post(path, json={"query": "{ shop { name } }"}, headers=token)
 
@@ -121,7 +121,7 @@ async def bench_orders(site: Any) -> list[tuple[bytes, str]]:
 
     server = await asyncio.start_server(answer, sock=sock)
     url = f"http://127.0.0.1:{sock.getsockname()[1]}/hooks/web"
-    async with Http(name="shop", base_url=site.boxes["shopify"], timeout_s=30) as shop:
+    async with Http(name="shop", base_url=site.boxes["web"], timeout_s=30) as shop:
         sale = {"orders": TEMPLATES, "seed": 7, "hooks_url": url}
         await shop.post("/_sandbox/sell", json=sale)
         deadline = time.monotonic() + 20
@@ -186,7 +186,7 @@ async def accepted_by_erp(site: Any) -> list[str]:
     """
     from crossdock.http import Http
 
-    async with Http(name="odoo", base_url=site.boxes["odoo"], timeout_s=120) as erp:
+    async with Http(name="odoo", base_url=site.boxes["erp"], timeout_s=120) as erp:
         report = (await erp.get("/_sandbox/report")).json()
     sold = [str(one["client_order_ref"]) for one in report["orders"] if one["state"] == "sale"]
     return [number for number in sold if number.startswith(MARK)]

@@ -6,10 +6,11 @@ a `Sandbox`. Beside the vendor's own API the sandbox answers a few paths of its 
 
 Run some from the command line, in a process of their own (bind to loopback only):
 
-    python -m crossdock.testing.sandbox shopify=0 odoo=0
+    python -m crossdock.testing.sandbox shopify=0 erp:odoo=0
 
-prints one JSON line with the URL of each, and serves until it is told to end (SIGTERM), or until
-its standard input is closed when `--with-stdin` is given.
+prints one JSON line with the URL of each, under a name of its own where one is given (`erp`), and
+serves until it is told to end (SIGTERM), or until its standard input is closed when `--with-stdin`
+is given.
 """
 
 import argparse
@@ -91,14 +92,14 @@ async def _stop(server: Any) -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _main(wanted: Iterable[tuple[str, int]], until_stdin_closes: bool) -> None:
+async def _main(wanted: Iterable[tuple[str, str, int]], until_stdin_closes: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if until_stdin_closes:
         await loop.connect_read_pipe(lambda: _StopAtEnd(stop), sys.stdin)
-    boxes = {name: (make(name), port) for name, port in wanted}
+    boxes = {name: (make(connector), port) for name, connector, port in wanted}
     ready: dict[str, object] = {}
 
     async def start(remaining: list[str]) -> None:
@@ -129,13 +130,16 @@ class _StopAtEnd(asyncio.Protocol):
 def main(arguments: list[str] | None = None) -> None:
     """The command line described above."""
     parser = argparse.ArgumentParser(prog="crossdock.testing.sandbox", description=__doc__)
-    parser.add_argument("wanted", nargs="+", metavar="CONNECTOR=PORT", help="port 0: a free one")
+    parser.add_argument(
+        "wanted", nargs="+", metavar="[NAME:]CONNECTOR=PORT", help="port 0: a free one"
+    )
     parser.add_argument("--with-stdin", action="store_true", help="end when stdin is closed")
     options = parser.parse_args(arguments)
     wanted = []
     for item in options.wanted:
-        name, _, port = item.partition("=")
-        wanted.append((name, int(port or 0)))
+        what, _, port = item.partition("=")
+        name, _, connector = what.rpartition(":")
+        wanted.append((name or connector, connector, int(port or 0)))
     asyncio.run(_main(wanted, options.with_stdin))
 
 
