@@ -104,6 +104,25 @@ def test_accepts(data: bytes, value: Any) -> None:
     assert value is None or parsed == value
 
 
+@given(
+    st.lists(st.text('[]{}"\\\\a', max_size=4), max_size=8),
+    st.integers(jsontext.MAX_DEPTH - 4, jsontext.MAX_DEPTH + 3),
+    st.booleans(),
+)
+def test_no_text_hides_the_depth(texts: list[str], depth: int, as_keys: bool) -> None:
+    """Brackets, quotes and backslashes within texts before, around and behind what is deep."""
+    value: Any = list(texts)
+    for turn in range(depth - 2):
+        text = texts[turn % len(texts)] if texts else ""
+        value = {text: value, "z": text} if as_keys else [text, value, text]
+    data = json.dumps([texts, value, texts]).encode()
+    if depth <= jsontext.MAX_DEPTH:
+        assert jsontext.parse(data) == [texts, value, texts]
+    else:
+        with pytest.raises(ContractError, match="deeper"):
+            jsontext.parse(data)
+
+
 def test_dump_refuses_what_is_no_json() -> None:
     for value in (float("nan"), [float("inf")], "\ud800"):
         with pytest.raises(ValueError):
