@@ -105,6 +105,23 @@ def pointer(*parts: object) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+def steps(pointer: str) -> list[str]:
+    """The keys and indexes of a JSON pointer (RFC 6901)."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def at(value: Any, pointer: str) -> Any:
+    """What a JSON pointer leads to within `value`; None where it leads nowhere."""
+    for name in steps(pointer):
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
 def _quickly(data: bytes) -> Any:
     """With orjson, where it says the same as `json` does; `_MISSING` where it may not.
 

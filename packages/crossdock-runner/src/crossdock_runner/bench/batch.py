@@ -181,7 +181,6 @@ async def _ours(url: str, out: Path) -> None:
     from crossdock.connector import Context
     from crossdock.events import Raw
     from crossdock.http import walk
-    from crossdock.jsontext import dump
     from crossdock_stages.translate import say
 
     connector = plugins.load(["shopify"])["shopify"]
@@ -192,9 +191,9 @@ async def _ours(url: str, out: Path) -> None:
             return await http.get(cursor or url)
 
         with out.open("wb") as file:
-            async for answer in walk(ask, lambda page: page.json()["next"]):
-                for order in answer.json()["orders"]:
-                    raw = Raw("orders/create", data=dump(order))
+            async for answer in walk(ask, lambda page: page.at("/next")):
+                for order in answer.records("/orders"):
+                    raw = Raw("orders/create", data=order)
                     for said in say("web", connector, raw, source="crossdock://bench/web"):
                         file.write(said.body + b"\n")
                 file.flush()

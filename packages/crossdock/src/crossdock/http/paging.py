@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from crossdock.errors import ContractError
 from crossdock.http.answers import Response
 from crossdock.identity import fingerprint
-from crossdock.jsontext import shorten
+from crossdock.jsontext import at, shorten
 
 if TYPE_CHECKING:
     from crossdock.http.client import Http
@@ -173,7 +173,7 @@ async def by_bookmark(
         found = asked[1]
         if not found:
             return None
-        mark = _at(found[-1], key)
+        mark = at(found[-1], key)
         if not isinstance(mark, str | int) or mark == "":
             raise ContractError(f"{what}: a record has no {key}", pointer=items + key)
         return str(mark)
@@ -193,29 +193,16 @@ def _next_link(value: str) -> str | None:
 
 def _text_at(pointer: str) -> Callable[[Response], str | None]:
     def find(page: Response) -> str | None:
-        value = _at(page.json(), pointer)
+        value = page.at(pointer)
         return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
     return find
 
 
 def _list_at(page: Response, pointer: str, what: str) -> list[Any]:
-    found = _at(page.json(), pointer)
+    found = at(page.json(), pointer)
     if found is None:
         return []
     if not isinstance(found, list):
         raise ContractError(f"{what}: {pointer or 'the answer'} is no list", pointer=pointer)
     return found
-
-
-def _at(value: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) leads to; None where it leads nowhere."""
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return None
-    return value
