@@ -37,6 +37,7 @@ SATURATED = Row(
     cases={
         "ours": "verify, land (synchronous=FULL), 202, relay to the bus",
         "read": "the same server only reading the body",
+        "limit": "the least that keeps the promise: HMAC, bare sqlite3, publish (bench/least.py)",
     },
     goals=(
         Goal(
@@ -112,7 +113,9 @@ class AtTheDoor:
 
 def case(name: str, arguments: dict[str, Any]) -> Sample:
     """Runs in the child: serve until standard input is closed."""
-    work = _serve_ours(Path(arguments["folder"])) if name == "ours" else _serve_reader()
+    folder = Path(arguments["folder"])
+    ours = {"ours": _serve_ours, "limit": _serve_least}.get(name)
+    work = ours(folder) if ours else _serve_reader()
     try:
         import uvloop
     except ImportError:
@@ -163,6 +166,22 @@ async def _serve_ours(folder: Path) -> None:
             relay = asyncio.create_task(intake.relay())
             await _serve(make_app(house, intake, {"web": port}, GatewayConfig()), server.pid)
             relay.cancel()
+
+
+async def _serve_least(folder: Path) -> None:
+    from crossdock.bus import Bus, embedded_server
+    from crossdock_stages.ledger import open_ledger
+    from crossdock_stages.topology import Topology
+
+    from crossdock_runner.bench import least
+
+    topology, file = Topology(), folder / "ledger.db"
+    async with open_ledger(f"sqlite:///{file}"):
+        pass  # its tables
+    with embedded_server(folder / "bus") as server:
+        async with Bus(server.url) as bus:
+            await bus.declare(topology.streams(), topology.translate_lanes())
+            await _serve(least.make_app(file, bus), server.pid)
 
 
 async def _serve(app: Any, bus_pid: int) -> None:

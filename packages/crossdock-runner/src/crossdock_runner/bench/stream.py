@@ -42,6 +42,7 @@ STAGE = Row(
         "ours-one-lane": "our harness, one lane, ledger on disk",
         "faststream": "FastStream subscriber and publisher, its defaults, no ledger",
         "faststream-tuned": "FastStream PullSub(batch=100), uvloop, gc tuned, no ledger",
+        "limit": "the same orders read, checked and written: no bus, no ledger, no harness",
     },
     goals=(
         Goal(
@@ -147,6 +148,8 @@ def _fill(url: str, count: int) -> None:
 def case(name: str, arguments: dict[str, Any]) -> Sample:
     """Runs in the child."""
     url, count = arguments["url"], int(arguments["count"])
+    if name == "limit":
+        return _limit(count)
     if name.startswith("ours"):
         lanes = ["bench.in.>"] if "one" in name else [f"bench.in.{n}" for n in range(LANES)]
         work = _ours(url, count, lanes, arguments["ledger"])
@@ -159,6 +162,18 @@ def case(name: str, arguments: dict[str, Any]) -> Sample:
     except ImportError:
         return asyncio.run(work)
     return uvloop.run(work)
+
+
+def _limit(count: int) -> Sample:
+    """What both sides must do with an order: nothing that does it can be faster than this."""
+    from crossdock.canonical import Order
+
+    bodies, clock = [payloads.canonical(number)[1] for number in range(count)], Clock()
+    tuned_gc()
+    clock.begin()
+    for body in bodies:
+        Order.parse(body).dump()
+    return clock.end(count)
 
 
 async def _ours(url: str, count: int, lanes: Sequence[str], ledger_file: str) -> Sample:
