@@ -1,6 +1,8 @@
 """Every crash point of every stage: run once to list them, then die at each and start again."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,10 +65,22 @@ class Cases:
             async with Yard(self._folder / f"case{self._count}", world, self._template) as yard:
                 return await die_at(yard, points)
 
-    async def all(self, cases: Sequence[Sequence[str]]) -> list[Ended]:
-        """Every one of these cases."""
+    async def all(
+        self, cases: Sequence[Sequence[str]], *, minutes: float = math.inf
+    ) -> list[Ended]:
+        """Every one of these cases; none is begun any more when the minutes are over."""
         asyncio.get_running_loop().set_exception_handler(_quiet)
-        return await asyncio.gather(*(self.run(*points) for points in cases))
+        deadline, left = time.monotonic() + 60 * minutes, iter(cases)
+        ended: list[Ended] = []
+
+        async def one_by_one() -> None:
+            for points in left:
+                if time.monotonic() > deadline:
+                    return
+                ended.append(await self.run(*points))
+
+        await asyncio.gather(*(one_by_one() for _ in range(SIDE_BY_SIDE)))
+        return ended
 
 
 def _quiet(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

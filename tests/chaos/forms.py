@@ -6,6 +6,9 @@ import random
 DEFAULT_SEED = 20261123
 """Of the short forms, so that the test command repeats itself; long forms draw their own."""
 
+MINUTES = float(os.environ.get("CROSSDOCK_CHAOS_MINUTES", "600"))
+"""After so many no more is sold and nobody is killed any more; what was sold must still arrive."""
+
 
 def long_form() -> bool:
     """Whether `nox -s chaos` asked for the long forms."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from crashing import Cases, every_point, told
+from forms import MINUTES
 
 
 @pytest.mark.timeout(7200)
@@ -17,6 +18,6 @@ async def test_two_crashes_at_every_pair_of_edges_are_repaired(
     edges = [point for point in await every_point(cases) if point.endswith("#1")]
     pairs = list(itertools.product(edges, edges))
     random.Random(seed).shuffle(pairs)
-    ended = await cases.all(pairs)
-    sys.stderr.write(f"\n{len(edges)} edges; {told(ended)}\n")
+    ended = await cases.all(pairs, minutes=MINUTES)
+    sys.stderr.write(f"\n{len(edges)} edges, {len(pairs)} pairs; {told(ended)}\n")
     assert not [one for one in ended if one.faults], told(ended)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from forms import size
+from forms import MINUTES, size
 from servers import Cluster
-from test_storm import MINUTES, weather
+from test_storm import weather
 from whole import Site, Storm, finish
 
 pytestmark = pytest.mark.timeout(3600)

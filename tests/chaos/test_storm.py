@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forms import size
+from forms import MINUTES, size
 from oracle import Faults
 from whole import Site, Storm
 
-MINUTES = float(os.environ.get("CROSSDOCK_CHAOS_MINUTES", "600"))
-"""After so many no more is sold and nobody is killed any more; what was sold must still arrive."""
 GAP_S = float(os.environ.get("CROSSDOCK_CHAOS_GAP_S", "60"))
 """Kills follow the share of work done, but none is longer than this after the one before it."""
 

@@ -26,6 +26,10 @@ STALLED_S = 120.0
 """Without any progress this long a run has failed."""
 RESTART_S = (0.0, 0.5)
 """How long a killed process stays away, at least and at most."""
+STARTING_S = 30.0
+"""So long at most a kill waits for its victim to have come up since its last one."""
+WHILE_STARTING = 0.2
+"""The share of kills that do not wait: to die while starting is a fault too."""
 
 
 class Site:
@@ -129,12 +133,8 @@ class Site:
 
     async def ready(self, within_s: float = 60.0) -> None:
         """Until every part says it is ready."""
-        addresses = {self.gateway_url: self.gateway} | {
-            f"http://127.0.0.1:{port}": part
-            for port, part in zip(self.ports, self.runners, strict=True)
-        }
         deadline = time.monotonic() + within_s
-        for url, part in addresses.items():
+        for url, part in self._addresses().items():
             while True:
                 if not part.alive:
                     part.start()
@@ -144,6 +144,23 @@ class Site:
                 except CrossdockError:
                     assert time.monotonic() < deadline, f"{part.name} not ready: {part.tail()}"
                     await asyncio.sleep(0.1)
+
+    async def up(self, part: Process, within_s: float) -> None:
+        """Until this one answers, whatever it says; or until the time is over."""
+        url = next((url for url, one in self._addresses().items() if one is part), None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while url is not None:
+                    with contextlib.suppress(CrossdockError):
+                        await (await self._client(url)).get("/health/live", timeout_s=2)
+                        return
+                    await asyncio.sleep(0.1)
+
+    def _addresses(self) -> dict[str, Process]:
+        return {self.gateway_url: self.gateway} | {
+            f"http://127.0.0.1:{port}": part
+            for port, part in zip(self.ports, self.runners, strict=True)
+        }
 
     async def _client(self, url: str) -> Http:
         if url not in self._http:
@@ -301,6 +318,8 @@ class Storm:
 
     async def _kill(self, name: str, chance: random.Random, lose: bool) -> None:
         part = next(part for part in self.site.parts if part.name == name)
+        if chance.random() > WHILE_STARTING:  # else a slow machine would see nothing but starts
+            await self.site.up(part, STARTING_S)
         if lose:
             self.site.nats.lose_store()
             self.done["stores lost"] += 1
