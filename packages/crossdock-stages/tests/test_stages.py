@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,7 +34,7 @@ from crossdock_stages.ledger.tables import dead_letters, effects, exceptions, ou
 from crossdock_stages.ledger.tables import landing as landing_table
 from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.topology import Topology
-from crossdock_stages.translate import Translate
+from crossdock_stages.translate import AT_A_STRETCH, Translate
 
 MakeOrder = Callable[..., Order]
 AWAY = UnavailableError("away", outcome="unknown")
@@ -203,6 +204,29 @@ class TestTranslate:
         assert "then resolve" in case.suggestion
         assert await rows(house, dead_letters) == []
         assert await house.ledger.read(audit) == []
+
+    async def test_others_have_their_turn_within_a_batch(self, house: House, shop: Any) -> None:
+        """A webhook waits for its answer on the same loop."""
+        turn, met = 0, Counter[int]()
+
+        async def others() -> None:
+            nonlocal turn
+            while True:
+                turn += 1
+                await asyncio.sleep(0)
+
+        def translate(raw: Raw) -> Any:
+            met[turn] += 1
+            return shop.translate(raw)
+
+        facts = [[{"fact": "order.placed", "id": str(number)}] for number in range(35)]
+        items = await self.land(house, *facts)
+        busy = asyncio.create_task(others())
+        stage = Translate(house, TOPOLOGY, {"web": replace(shop, translate=translate)})
+        said = await stage.process(items)
+        busy.cancel()
+        assert len(list(said)) == len(items) == met.total()
+        assert max(met.values()) <= AT_A_STRETCH
 
     async def test_a_large_event_stays_behind_its_claim(
         self, stage: Translate, house: House
