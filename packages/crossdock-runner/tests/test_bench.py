@@ -82,7 +82,7 @@ class Fixed:
         name="fixed",
         meaning="A row that is known",
         unit="things/s",
-        cases={"ours": "us", "theirs": "them", "gone": "nobody"},
+        cases={"ours": "us", "theirs": "them", "gone": "nobody", "limit": "whoever does the least"},
         goals=(
             Goal(text="of theirs", case="ours", figure="per_s", versus="theirs", at_least=0.45),
             Goal(text="× theirs", case="ours", figure="cpu_us", versus="theirs", at_most=1.5),
@@ -102,7 +102,7 @@ class Fixed:
     def __call__(self, case: str) -> Sample:
         if case == "gone":
             raise Absent("pip install nobody")
-        seconds = {"ours": 2e-6, "theirs": 1e-6}[case]
+        seconds = {"ours": 2e-6, "theirs": 1e-6, "limit": 1.6e-6}[case]
         return Sample(count=1, seconds=seconds, cpu_s=seconds, rss_mb=10.0)
 
 
@@ -120,3 +120,20 @@ def test_ratios_are_taken_round_by_round(capsys: pytest.CaptureFixture[str]) -> 
     machine = {"cores": 2, "processor": "a < b", "python": "3.11"}
     picture = draw({"rows": [row], "machine": machine, "measured_at": "2026-11-23"})
     assert len(ElementTree.fromstring(picture).findall(".//{*}rect")) == 3
+
+
+def test_the_page_tells_what_the_least_that_anybody_must_do_comes_to() -> None:
+    row = command.measure(Fixed(), 3, quick=True)
+    told = list(markdown._limits({"rows": [row]}))
+    assert told[2:] == ["| fixed | of theirs, ≥ 0.45 | 0.625 |"]
+    del row["cases"]["limit"]
+    assert not list(markdown._limits({"rows": [row]}))
+
+
+def test_the_page_tells_what_is_left_for_the_runner() -> None:
+    figures = {"cpu_us": 2000, "bus_cpu_us": 500, "server_cpu_us": 900, "load_cpu_us": 100}
+    case = {"figures": {name: {"median": cost} for name, cost in figures.items()}}
+    document = {"rows": [{"name": "line", "cases": {"ours": case}}], "machine": {"cores": 2}}
+    *_, everything, others = markdown._whole(document)
+    assert "at most 571 orders/s | 3,500 |" in everything
+    assert "all but the runner: 1,333 orders/s, were it for nothing | 1,500 |" in others

@@ -24,9 +24,8 @@ def write_into(page: Path, document: Mapping[str, Any]) -> None:
 
 def tables(document: Mapping[str, Any]) -> str:
     """Where and when, what was reached, and every case."""
-    parts = [_where(document), _goals(document), _cases(document), _steps(document)]
-    parts += [_whole(document)]
-    return "\n".join("\n".join([*part, ""]) for part in parts)
+    parts = (_where, _goals, _limits, _cases, _steps, _whole)
+    return "\n".join("\n".join([*part(document), ""]) for part in parts)
 
 
 def _where(document: Mapping[str, Any]) -> Iterator[str]:
@@ -61,6 +60,22 @@ def _goals(document: Mapping[str, Any]) -> Iterator[str]:
                 f"({goal['lowest']:g} to {goal['highest']:g}) | {row['rounds']} | "
                 f"{goal['spread']:.0%} |"
             )
+
+
+def _limits(document: Mapping[str, Any]) -> Iterator[str]:
+    """What a row's case `limit`, which does the least that anybody must, comes to itself."""
+    lines = []
+    for row in document["rows"]:
+        rates = _figures(document, row["name"], "per_s")
+        for goal in row.get("goals", ()):
+            other = rates.get(goal["versus"] or "")
+            if "limit" in rates and other and goal["figure"] == "per_s":
+                most = f"{rates['limit'] / other:.3g}"
+                lines.append(f"| {row['name']} | {goal['text']}, {goal['wanted']} | {most} |")
+    if lines:
+        yield "| row | goal | its case *limit* |"
+        yield "|---|---|---|"
+        yield from lines
 
 
 def _cases(document: Mapping[str, Any]) -> Iterator[str]:
@@ -127,6 +142,10 @@ def _whole(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {what} | {_number(cost)} | {cost / whole:.0%} |"
     most = f"{cores * 1e6 / whole:,.0f} orders/s"
     yield f"| all, so {cores} cores can do at most {most} | {_number(whole)} | |"
+    others = whole - costs["runner"]
+    if others:
+        most = f"{cores * 1e6 / others:,.0f} orders/s"
+        yield f"| all but the runner: {most}, were it for nothing | {_number(others)} | |"
 
 
 def _figures(document: Mapping[str, Any], row: str, figure: str) -> dict[str, float]:
