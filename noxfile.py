@@ -87,6 +87,18 @@ def oversell(session: nox.Session) -> None:
 
 
 @nox.session
+def reconcile_large(session: nox.Session) -> None:
+    """100,000 orders and 100,000 positions in three systems, every class of difference in them."""
+    session.run(
+        "pytest",
+        "packages/crossdock-stages/tests/test_reconcile_large.py",
+        "-s",
+        *session.posargs,
+        env={"CROSSDOCK_RECONCILE_SIZE": "100000"},
+    )
+
+
+@nox.session
 def life(session: nox.Session) -> None:
     """2,000 lives of an order of 50 steps each, with crashes, repetitions and outages."""
     session.run(

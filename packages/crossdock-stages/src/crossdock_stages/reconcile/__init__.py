@@ -1,0 +1,122 @@
+"""RECONCILE: what systems hold, beside what the ledger knows; every difference with its cause.
+
+    facts      what an owner holds now, beside what was decided on from it; how much of an order has
+               left, by its channel and by the houses
+    shown      what a channel shows as stock, beside what it was told; what another system has
+               booked, beside what the owner holds
+    executed   orders that the executing system should hold, beside what it does
+
+A repair is one of three: `land` (the owner's record goes through the line as if it had come by
+itself; deterministic ids make a repetition harmless), `tell` (the channel is told again), `person`
+(a case on the exception desk). Nothing is repaired here: `compare` shows, `apply` does.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from crossdock.canonical import InventoryLevel
+from crossdock.connector import Connector, Snapshots, Window
+
+from crossdock_stages.ledger import Ledger
+from crossdock_stages.reconcile.basis import (
+    KINDS,
+    ROAD,
+    Difference,
+    Read,
+    Report,
+    count,
+    pages,
+    read,
+)
+from crossdock_stages.reconcile.executed import executed
+from crossdock_stages.reconcile.facts import facts, shipped
+from crossdock_stages.reconcile.repairs import apply
+from crossdock_stages.reconcile.shown import Figures, copied, shown, unlisted
+from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.stock import Spot
+
+__all__ = ["KINDS", "ROAD", "Difference", "Report", "apply", "compare"]
+
+
+async def compare(
+    domain: str,
+    rules: Rules,
+    ports: Mapping[str, object],
+    connectors: Mapping[str, Connector],
+    ledger: Ledger,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Report:
+    """Compare one domain; writes nothing. A window limits orders and shipments, never stock."""
+    table = rules.domains[domain]
+    report = Report(domain)
+    window = Window(kind=KINDS[domain], since=since, until=until)
+    copies = _copies(table, rules, ports) if domain == "inventory" else []
+    owners: dict[Spot, Figures] = {}
+    for name in table.sources:
+        port = ports.get(name)
+        if not isinstance(port, Snapshots):
+            report.skipped.append(f"{name} cannot say what it holds (port Snapshots)")
+            continue
+        async for page in pages(port.snapshot(window)):
+            said = read(name, connectors[name], page, report)
+            found = await ledger.read(lambda tx, s=said: facts(tx, domain, s))  # type: ignore[misc]
+            if domain == "orders":
+                there = {one.subject for one in found}
+                known = [one for one in said if one[1].envelope.subject not in there]
+                found += await ledger.read(lambda tx, s=known: shipped(tx, rules, s))  # type: ignore[misc]
+            if copies:  # where the owner's own news has not come, its copies cannot be right
+                gone = {one.subject for one in found}
+                owners |= _figures([one for one in said if one[1].envelope.subject not in gone])
+            count(report, len(said), found)
+    if domain == "inventory" and rules.keeps_stock:
+        for name in table.publish_to:
+            port = ports.get(name)
+            if name in rules.channels and isinstance(port, Snapshots):
+                await _channel(report, name, port, connectors[name], ledger, window)
+    for name, port in copies:
+        async for page in pages(port.snapshot(window)):
+            said = read(name, connectors[name], page, report)
+            found = await ledger.read(
+                lambda tx, s=said, n=name: copied(tx, n, s, owners)  # type: ignore[misc]
+            )
+            count(report, len(said), found)
+    if domain == "orders":
+        await executed(report, table, ports, connectors, ledger, window)
+    return report
+
+
+def _copies(
+    table: Domain, rules: Rules, ports: Mapping[str, object]
+) -> list[tuple[str, Snapshots]]:
+    """Systems that are told of stock and sell nothing: the ERP, where a warehouse owns it."""
+    there = [(name, ports.get(name)) for name in table.publish_to if name not in rules.channels]
+    return [(name, port) for name, port in there if isinstance(port, Snapshots)]
+
+
+def _figures(said: Sequence[Read]) -> dict[Spot, Figures]:
+    return {
+        (data.sku, data.location): (one.envelope.subject, data.sellable, data.on_hand)
+        for _, one, data in said
+        if isinstance(data, InventoryLevel) and data.sellable is not None
+    }
+
+
+async def _channel(
+    report: Report,
+    name: str,
+    port: Snapshots,
+    connector: Connector,
+    ledger: Ledger,
+    window: Window,
+) -> None:
+    """What one channel shows, and what it does not show at all."""
+    seen: set[Spot] = set()
+    async for page in pages(port.snapshot(window)):
+        said = read(name, connector, page, report)
+        seen |= {(d.sku, d.location) for _, _, d in said if isinstance(d, InventoryLevel)}
+        found = await ledger.read(lambda tx, s=said: shown(tx, name, s))  # type: ignore[misc]
+        count(report, len(said), found)
+    gone = await ledger.read(lambda tx: unlisted(tx, name, seen))
+    count(report, len(gone), gone)

@@ -1,0 +1,122 @@
+"""What a comparison asks and answers: records read in pages, differences, the report."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from crossdock.canonical import Entity, InventoryLevel
+from crossdock.connector import Connector, Ignore
+from crossdock.errors import ContractError
+from crossdock.events import EVENT_TYPES, Raw
+
+from crossdock_stages.translate import Said, say
+
+PAGE = 500
+ROAD = "reconcile"
+KINDS: Mapping[str, str] = {
+    "orders": "order",
+    "inventory": "inventory",
+    "fulfillment": "fulfillment",
+}
+"""The domains that can be compared, and the kind of entity that is asked for."""
+
+Repair = Literal["land", "tell", "person", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One thing on which a system and the ledger disagree.
+
+    `kind` is the class of difference, `cause` why it probably came about; `raw` is what would be
+    landed.
+    """
+
+    domain: str
+    kind: str
+    connection: str
+    subject: str
+    label: str
+    there: str
+    here: str
+    cause: str
+    repair: Repair
+    raw: Raw | None = field(default=None, repr=False)
+
+    def because(self, cause: str, repair: Repair) -> "Difference":
+        """The same, with its cause and repair."""
+        return replace(self, cause=cause, repair=repair)
+
+
+@dataclass
+class Report:
+    """What one comparison found."""
+
+    domain: str
+    compared: int = 0
+    equal: int = 0
+    differences: list[Difference] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    """Who could not be asked, and why."""
+
+    def classes(self) -> dict[str, int]:
+        """How many of each class."""
+        return dict(Counter(one.kind for one in self.differences))
+
+
+def count(report: Report, compared: int, found: Sequence[Difference]) -> None:
+    """Add one page's outcome."""
+    report.compared += compared
+    report.equal += compared - len({one.subject for one in found})
+    report.differences += found
+
+
+async def pages(records: AsyncIterator[Raw]) -> AsyncIterator[list[Raw]]:
+    page: list[Raw] = []
+    async for raw in records:
+        page.append(raw)
+        if len(page) >= PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+Read = tuple[Raw, Said, Entity]
+
+
+def read(name: str, connector: Connector, page: Sequence[Raw], report: Report) -> list[Read]:
+    out: list[Read] = []
+    for raw in page:
+        try:
+            said = say(name, connector, raw, source="", mode="")
+        except Ignore:
+            continue
+        except ContractError as error:
+            report.compared += 1
+            report.differences.append(
+                Difference(
+                    domain=report.domain,
+                    kind="unreadable",
+                    connection=name,
+                    subject=raw.key,
+                    label=raw.key,
+                    there=str(error)[:500],
+                    here="",
+                    cause="its record cannot be mapped",
+                    repair="person",
+                )
+            )
+            continue
+        for one in said:
+            model = EVENT_TYPES[one.envelope.name]
+            if one.envelope.kind == KINDS[report.domain]:
+                out.append((raw, one, model.parse(one.body)))
+    return out
+
+
+def label_of(data: Entity, native: str) -> str:
+    """What people call it."""
+    if isinstance(data, InventoryLevel):
+        return f"{data.sku} at {data.location}"
+    return str(getattr(data, "number", None) or native)

@@ -1,0 +1,149 @@
+"""What others show as stock: channels, and systems that keep a copy of the owner's figures."""
+
+from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
+
+import sqlalchemy as sa
+from crossdock.canonical import InventoryLevel
+from sqlalchemy.engine import Connection
+
+from crossdock_stages.ledger.tables import effects, offers, outbox
+from crossdock_stages.reconcile.basis import PAGE, Difference, Read, Repair
+from crossdock_stages.reconcile.facts import last_commands
+from crossdock_stages.stock import Spot
+
+Figures = tuple[str, Decimal, Decimal | None]
+"""The owner's entity id, what may be sold, and what lies there, where that is told."""
+
+
+def shown(tx: Connection, channel: str, said: Sequence[Read]) -> list[Difference]:
+    """What a channel shows, beside what it was told."""
+    spots = {(data.sku, data.location) for _, _, data in said if isinstance(data, InventoryLevel)}
+    rows = tx.execute(_offers(channel).where(offers.c.sku.in_(sorted({sku for sku, _ in spots}))))
+    told = {(row.sku, row.location): row for row in rows}
+    out = []
+    for _, one, data in said:
+        if not isinstance(data, InventoryLevel) or data.sellable is None:
+            continue
+        row = told.get((data.sku, data.location))
+        if row is None or not row.told or data.sellable == Decimal(row.told):
+            continue
+        cause, repair = _why(row.state, dirty=row.dirty)
+        out.append(
+            _difference(
+                "shown", channel, one.envelope.subject, data, str(data.sellable), row.told
+            ).because(cause, repair)
+        )
+    return out
+
+
+def unlisted(tx: Connection, channel: str, seen: Collection[Spot]) -> list[Difference]:
+    """What a channel was told of, and does not show at all.
+
+    Where it answered that there was nothing to change, it may never have had the thing.
+    """
+    out: list[Difference] = []
+    after: Spot = ("", "")
+    while True:
+        rows = tx.execute(
+            _offers(channel)
+            .where(sa.tuple_(offers.c.sku, offers.c.location) > sa.tuple_(*after))
+            .order_by(offers.c.sku, offers.c.location)
+            .limit(PAGE * 10)
+        ).all()
+        for row in rows:
+            spot = (row.sku, row.location)
+            if spot in seen or not row.told or row.changed is False:
+                continue
+            cause, repair = _why(row.state, dirty=row.dirty)
+            if repair == "tell":
+                cause, repair = "the channel has taken it off its list", "person"
+            level = InventoryLevel(sku=row.sku, location=row.location)
+            subject = row.entity_id or f"{channel}:{row.sku}:{row.location}"
+            out.append(
+                _difference("unlisted", channel, subject, level, "nothing", row.told).because(
+                    cause, repair
+                )
+            )
+        if len(rows) < PAGE * 10:
+            return out
+        after = (rows[-1].sku, rows[-1].location)
+
+
+def _offers(channel: str) -> "sa.Select[tuple[object, ...]]":
+    return (
+        sa.select(offers, outbox.c.state, outbox.c.entity_id, effects.c.changed)
+        .select_from(
+            offers.outerjoin(outbox, outbox.c.id == offers.c.command_id).outerjoin(
+                effects, effects.c.command_id == offers.c.command_id
+            )
+        )
+        .where(offers.c.channel == channel)
+    )
+
+
+def _why(state: str | None, *, dirty: bool) -> tuple[str, Repair]:
+    if state == "exception":
+        return "the channel refused the figure; it waits at the exception desk", "none"
+    if state == "dead":
+        return "its command is a dead letter", "none"
+    if state == "open" or dirty:
+        return "the newest figure is on its way", "none"
+    return "somebody changed it there, or a sale of its own has not arrived", "tell"
+
+
+def copied(
+    tx: Connection, target: str, said: Sequence[Read], owners: Mapping[Spot, Figures]
+) -> list[Difference]:
+    """What a system that is told of stock has booked, beside what the owner holds now.
+
+    What lies there is compared, where both tell it: what each has reserved is its own matter.
+    """
+    differing = []
+    for _, _, data in said:
+        owner = owners.get((data.sku, data.location)) if isinstance(data, InventoryLevel) else None
+        if owner is None or not isinstance(data, InventoryLevel):
+            continue
+        subject, sellable, on_hand = owner
+        here, there = (
+            (on_hand, data.on_hand)
+            if on_hand is not None and data.on_hand is not None
+            else (sellable, data.sellable)
+        )
+        if there is not None and here != there:
+            differing.append((subject, data, here, there))
+    states = last_commands(tx, target, {one[0] for one in differing}, ("inventory.publish",))
+    return [
+        _difference("copy", target, subject, data, str(there), str(here)).because(
+            *_not_copied(states.get(subject, ""))
+        )
+        for subject, data, here, there in differing
+    ]
+
+
+def _not_copied(state: str) -> tuple[str, Repair]:
+    if state == "open":
+        return "the owner's newest figure is on its way", "none"
+    if state == "exception":
+        return "it refused the figure; it waits at the exception desk", "none"
+    if state == "dead":
+        return "its command is a dead letter", "none"
+    if state == "done":
+        return "stock was moved or counted there after it was told", "person"
+    return "it was never told of this", "person"
+
+
+def _difference(
+    kind: str, connection: str, subject: str, data: InventoryLevel, there: str, here: str
+) -> Difference:
+    return Difference(
+        domain="inventory",
+        kind=kind,
+        connection=connection,
+        subject=subject,
+        label=f"{data.sku} at {data.location}",
+        there=there,
+        here=here,
+        cause="",
+        repair="none",
+    )
