@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from crossdock_x12_wms.envelopes import Document, Fault, Group, Interchange
 
-READ = frozenset({"846", "856", "944", "945", "947", "997", "TA1"})
-"""Transaction sets that we read."""
-READ_EDIFACT = frozenset({"DESADV", "INVRPT", "RECADV", "CONTRL"})
-"""Messages that we read."""
+_X12 = ("846", "856", "944", "945", "947", "997", "TA1")
+READ = frozenset({*_X12, "DESADV", "INVRPT", "RECADV", "CONTRL"})
+"""Transaction sets and messages that we read."""
 OPENING = {
     "846": "BIA",
     "856": "BSN",
@@ -59,10 +58,9 @@ _AK403 = {
 }
 
 
-def faults(document: Document) -> tuple[Fault, ...]:
-    """All that is wrong with a document's syntax, as far as we judge it."""
+def faults(document: Document, known: frozenset[str] = READ) -> tuple[Fault, ...]:
+    """All that is wrong with a document's syntax; only `known` ones can be read."""
     found = list(document.faults)
-    known = READ | READ_EDIFACT
     opening = OPENING.get(document.type)
     if document.type not in known:
         found.append(Fault("unknown", f"{document.type} is none of the documents read here"))
@@ -76,14 +74,14 @@ def is_answer(document: Document) -> bool:
     return document.type in _ANSWERS
 
 
-def answer_x12(group: Group) -> list[list[str]]:
+def answer_x12(group: Group, known: frozenset[str] = READ) -> list[list[str]]:
     """The body of a 997 for a functional group."""
     version = [group.version] if group.version >= "00501" else []
     lines = [["AK1", group.id, group.control, *version]]
     good = 0
     for document in group.documents:
         lines.append(["AK2", document.type, document.control])
-        found = faults(document)
+        found = faults(document, known)
         lines += [
             ["AK3", fault.segment, "2", "", "3"] for fault in found if fault.code == "incomplete"
         ]
@@ -97,7 +95,9 @@ def answer_x12(group: Group) -> list[list[str]]:
     return lines
 
 
-def answer_edifact(one: Interchange) -> list[list[str | Sequence[str]]]:
+def answer_edifact(
+    one: Interchange, known: frozenset[str] = READ
+) -> list[list[str | Sequence[str]]]:
     """The body of a CONTRL for an interchange."""
     documents = [d for group in one.groups for d in group.documents]
     refused = bool(one.faults)
@@ -111,7 +111,7 @@ def answer_edifact(one: Interchange) -> list[list[str | Sequence[str]]]:
     for document in documents:
         head = document.segments[0]
         names = tuple(head.get(2, place) for place in (1, 2, 3, 4, 5))
-        codes = [_UCM.get(fault.code, "12") for fault in faults(document)][:1]
+        codes = [_UCM.get(fault.code, "12") for fault in faults(document, known)][:1]
         lines.append(["UCM", document.control, names, *(["4", *codes] if codes else ["7"])])
     return lines
 

@@ -77,9 +77,9 @@ class X12Wms:
         """What an earlier try has sent, by the journal."""
         if command.type not in HANDLES:
             return None
-        wish = writing.wish_of(command, self.config)
-        name = _name(wish.document, command.id)
-        return crossdock.Receipt(native_id=wish.number) if await self.journal.sent(name) else None
+        document, number = writing.name_of(command)
+        sent = await self.journal.sent(_name(document, command.id))
+        return crossdock.Receipt(native_id=number) if sent else None
 
     async def poll(self, cursor: str | None) -> AsyncIterator[crossdock.Raw]:
         """Take over whole files, tell what is in them; then what is not acknowledged in time.
@@ -211,25 +211,26 @@ class X12Wms:
         for place in range(told + 1, upto + 1):
             data = await self.journal.taken(place)
             if data is not None:
-                await self._acknowledge_file(place, files.decode(data))
+                await self._acknowledge_file(files.decode(data))
             await self.journal.mark_told(place)
 
-    async def _acknowledge_file(self, place: int, text: str) -> None:
+    async def _acknowledge_file(self, text: str) -> None:
         try:
             found = files.interchanges(text)
         except ContractError:
             return  # no envelope to answer to; its record is a dead letter that says so
         partner = self.config.partner
-        for number, one in enumerate(found):
+        for one in found:
             documents = [d for group in one.groups for d in group.documents]
             for document in documents:
                 for verdict in acknowledging.verdicts(document):
                     await self.journal.answered(verdict.control)
             ours = one.receiver == partner.us.id and one.sender == partner.them.id
             if ours and partner.acknowledge and not all(map(acknowledging.is_answer, documents)):
-                await self._answer(f"{place:09d}-{number}", one)
+                await self._answer(one, digest(text[one.start : one.end]))
 
-    async def _answer(self, mark: str, one: Interchange) -> None:
+    async def _answer(self, one: Interchange, mark: str) -> None:
+        """One answer to one interchange, however often the same one comes."""
         partner, now = self.config.partner, self.context.now()
         if one.syntax == "edifact":
             await self._send(

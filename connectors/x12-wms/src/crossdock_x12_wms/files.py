@@ -9,6 +9,7 @@ from crossdock.jsontext import shorten
 from crossdock_x12_wms import edifact, x12
 from crossdock_x12_wms.envelopes import Document, Group, Interchange
 
+_LONGEST_HEADER = 200
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".writing", "~")
 """How names end that are still being written; hidden ones are, too."""
 
@@ -53,10 +54,15 @@ def is_whole(data: bytes) -> bool:
         return True
     try:
         found = interchanges(text)
-    except ContractError:
-        # cut off in its first segment, or wrong beyond waiting
-        return len(text) > 1_000
-    return bool(found) and found[-1].ended
+    except ContractError as error:
+        # the header of its last interchange may be half-written; anything before it is just wrong
+        at = error.pointer.split("/")[1]
+        return not at.isdecimal() or len(text) - int(at) > _LONGEST_HEADER
+    last = found[-1] if found else None
+    if last is None or not last.ended:
+        return False
+    # a trailer without its terminator is all there when it repeats what its header says
+    return text[last.end - 1] == last.separators.segment or not last.faults
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from crossdock_x12_wms import acknowledging, edifact, files, x12
 from crossdock_x12_wms.envelopes import Document, Interchange, Separators
 
 US, THEM = "SHOPCO", "DC1WHS"
+READS = frozenset({"940", "943", "997", "ORDERS", "DESADV", "CONTRL"})
+"""What a warehouse reads."""
 OUT, IN = "to-warehouse", "from-warehouse"
 
 
@@ -123,10 +125,10 @@ class Warehouse:
     def acknowledge(self, one: Interchange, *, refuse: str = "") -> None:
         """A 997 or CONTRL for an interchange; with `refuse`, an AK5 code, a refusal."""
         if one.syntax == "edifact":
-            self.send("CONTRL", acknowledging.answer_edifact(one))
+            self.send("CONTRL", acknowledging.answer_edifact(one, READS))
             return
         for group in one.groups:
-            body = acknowledging.answer_x12(group)
+            body = acknowledging.answer_x12(group, READS)
             if refuse:
                 body = [
                     ["AK1", group.id, group.control],

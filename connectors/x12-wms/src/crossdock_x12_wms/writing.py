@@ -55,6 +55,14 @@ def number_of(title: str, entity_id: str) -> str:
     return f"{plain}-{mark}" if plain else digest(entity_id)[:MAX_NUMBER].upper()
 
 
+def name_of(command: crossdock.Command[Any]) -> tuple[str, str]:
+    """The document that carries a command out, and our number in it: the same at every try."""
+    data = command.data
+    if isinstance(data, FulfillmentOrder):
+        return "940", number_of(data.number or data.order.native_id or "", command.entity_id)
+    return "943", number_of(getattr(data, "number", None) or "", command.entity_id)
+
+
 def wish_of(command: crossdock.Command[Any], config: X12WmsConfig) -> Wish:
     """RejectedError: it is none that a warehouse can be asked, or it has nothing to move."""
     data = command.data
@@ -81,7 +89,7 @@ def _to_ship(command: crossdock.Command[Any], data: FulfillmentOrder) -> Wish:
         )
     return Wish(
         document="940",
-        number=number_of(title, command.entity_id),
+        number=name_of(command)[1],
         cancel=cancel,
         at=data.requested_at,
         title=title,
@@ -115,7 +123,7 @@ def _to_come(command: crossdock.Command[Any], data: Transfer, config: X12WmsConf
         raise RejectedError(f"transfer {data.number} moves nothing", reason="unsupported")
     return Wish(
         document="943",
-        number=number_of(data.number, command.entity_id),
+        number=name_of(command)[1],
         cancel=False,
         at=data.shipped_at or data.expected_at or data.updated_at or _LONG_AGO,
         title=data.number,
