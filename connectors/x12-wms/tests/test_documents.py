@@ -53,11 +53,13 @@ def test_cut_off_anywhere_it_is_not_whole(path: Path) -> None:
     """No beginning of a file is taken for the file, but for a trailer without its terminator."""
     data = path.read_bytes().rstrip()
     several = len(files.interchanges(files.decode(data)))
-    wholes = [end for end in range(len(data)) if files.is_whole(data[:end])]
+    step = 1 + len(data) // 700
+    ends = sorted({*range(0, len(data), step), *range(len(data) - 60, len(data))})
+    wholes = [end for end in ends if end >= 0 and files.is_whole(data[:end])]
     inner = [end for end in wholes if end < len(data) - 1]
     # a file of several interchanges may be cut exactly between two of them
     assert len(inner) <= 4 * (several - 1)
-    for end in range(0, len(data), 7):
+    for end in range(0, len(data), 11):
         try:
             list(translate(crossdock.Raw("", data=data[:end])))
         except (ContractError, crossdock.Ignore):

@@ -5,9 +5,11 @@ Facts (ISO 9735, and the documents in tests/documents): an UNA may announce othe
 included; UNZ counts messages, or groups where there are any.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from crossdock.errors import ContractError
 from crossdock.jsontext import shorten
@@ -90,14 +92,18 @@ def released(text: str, by: Separators) -> str:
 
 def _end_of(text: str, at: int, by: Separators) -> int:
     """Where the terminator of the segment at `at` stands; -1 when it does not end."""
-    while at < len(text):
-        if by.release and text[at] == by.release:
-            at += 2
-            continue
-        if text[at] == by.segment:
-            return at
-        at += 1
-    return -1
+    if not by.release:
+        return text.find(by.segment, at)
+    found = _body(by.segment, by.release).match(text, at)
+    end = found.end() if found else at
+    return end if text[end : end + 1] == by.segment else -1
+
+
+@lru_cache(16)
+def _body(segment: str, release: str) -> re.Pattern[str]:
+    """Everything before a terminator that is not released."""
+    end, mark = re.escape(segment), re.escape(release)
+    return re.compile(f"(?:[^{end}{mark}]|{mark}.)*", re.DOTALL)
 
 
 def _segments(text: str, at: int, by: Separators) -> Iterator[Segment]:

@@ -118,7 +118,7 @@ class Warehouse:
                 job.postal_code = one.get(3)
             elif one.tag == "NAD" and one.get(1) == "DP":
                 job.name, job.postal_code = one.get(4), one.get(8)
-            elif one.tag in {"N9", "RFF"} and one.get(1) == "CO":
+            elif one.tag in {"N9", "RFF"} and one.get(1) in {"CO", "CR"}:
                 job.title = one.get(2) or one.get(1, 2)
         self.jobs[number] = job
 

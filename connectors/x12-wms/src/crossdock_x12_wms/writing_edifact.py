@@ -42,8 +42,10 @@ def ship_order(wish: Wish, config: X12WmsConfig) -> list[Line]:
         lines.append(_dated("10", wish.due))
     if wish.note:
         lines.append(["FTX", "DEL", "", "", folded(wish.note, 5, 70)])
-    lines.append(["RFF", ("CO", wish.title[:35])])
-    lines += _parties(config)
+    lines.append(["RFF", ("CR", wish.title[:35])])
+    lines += _parties(partner)
+    if _code(config):
+        lines.append(["NAD", "WH", (_code(config), "", "92")])
     if wish.ship_to is not None:
         lines += _address(wish.ship_to)
     if wish.service:
@@ -60,8 +62,13 @@ def transfer_notice(wish: Wish, config: X12WmsConfig) -> list[Line]:
     ]
     if wish.due is not None:
         lines.append(_dated("17", wish.due))
-    lines.append(["RFF", ("CO", wish.title[:35])])
-    lines += [*_parties(config), ["NAD", "SF", (wish.origin[:17], "", "92")], ["CPS", "1"]]
+    lines.append(["RFF", ("CR", wish.title[:35])])
+    lines += [
+        *_parties(config.partner),
+        ["NAD", "DP", (_code(config) or config.location[:17], "", "92")],
+        ["NAD", "SF", (wish.origin[:17], "", "92")],
+        ["CPS", "1"],
+    ]
     lines += _articles(wish, config.partner, "12")
     return [*lines, ["CNT", ("2", str(len(wish.lines)))]]
 
@@ -70,15 +77,17 @@ def _dated(kind: str, at: datetime) -> Line:
     return ["DTM", (kind, f"{at:%Y%m%d}", "102")]
 
 
-def _parties(config: X12WmsConfig) -> list[Line]:
-    partner = config.partner
-    codes = {ours: theirs for theirs, ours in partner.places.items()}
-    place = codes.get(config.location, config.location)
+def _parties(partner: Partner) -> list[Line]:
     return [
         ["NAD", "BY", (partner.us.id[:17], "", "92"), "", partner.us.name[:35]],
         ["NAD", "SU", (partner.them.id[:17], "", "92"), "", partner.them.name[:35]],
-        ["NAD", "WH", (place[:17], "", "92")],
     ]
+
+
+def _code(config: X12WmsConfig) -> str:
+    """The warehouse's own code of the place; "" where it has told none."""
+    codes = {ours: theirs for theirs, ours in config.partner.places.items()}
+    return codes.get(config.location, "")[:17]
 
 
 def _address(to: Address) -> list[Line]:
