@@ -138,6 +138,14 @@ class Warehouse:
                 ]
             self.send("997", body)
 
+    def open_orders(self) -> list[str]:
+        """Numbers of orders of which nothing has left, in the sequence they came."""
+        return [
+            job.number
+            for job in self.jobs.values()
+            if job.kind == "940" and not job.cancelled and not job.shipments
+        ]
+
     def ship(
         self,
         number: str,
@@ -291,6 +299,20 @@ class Warehouse:
         return hidden.rename(path)
 
 
+def connection_of(house: Warehouse) -> dict[str, object]:
+    """What to write under `connections:` to exchange files with this warehouse."""
+    return {
+        "connector": "x12-wms",
+        "url": str(house.root),
+        "location": "DC1",
+        "partner": {
+            "syntax": house.syntax,
+            "us": {"id": US, "name": "Shop Company"},
+            "them": {"id": THEM, "name": "Warehouse One"},
+        },
+    }
+
+
 class X12WmsSandbox:
     """One warehouse in a temporary folder, and a few addresses to drive it from outside."""
 
@@ -315,16 +337,7 @@ class X12WmsSandbox:
 
     def connection(self, url: str) -> Mapping[str, object]:
         """What to write under `connections:`; files are exchanged in a folder, not at `url`."""
-        return {
-            "connector": "x12-wms",
-            "url": str(self.warehouse.root),
-            "location": "DC1",
-            "partner": {
-                "syntax": self.warehouse.syntax,
-                "us": {"id": US, "name": "Shop Company"},
-                "them": {"id": THEM, "name": "Warehouse One"},
-            },
-        }
+        return connection_of(self.warehouse)
 
     async def _read(self, request: Request) -> Response:
         return JSONResponse({"fetched": self.warehouse.read()})
@@ -333,15 +346,8 @@ class X12WmsSandbox:
         """`{"number": …}` or nothing: whatever is read and has not left yet."""
         told = json.loads(await request.body() or b"{}")
         self.warehouse.read()
-        wanted = [told.pop("number")] if "number" in told else self._open()
+        wanted = [told.pop("number")] if "number" in told else self.warehouse.open_orders()
         return JSONResponse({"shipped": [self.warehouse.ship(one, **told) for one in wanted]})
-
-    def _open(self) -> list[str]:
-        return [
-            job.number
-            for job in self.warehouse.jobs.values()
-            if job.kind == "940" and not job.cancelled and not job.shipments
-        ]
 
     async def _receive(self, request: Request) -> Response:
         told = json.loads(await request.body())
