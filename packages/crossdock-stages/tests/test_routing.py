@@ -13,6 +13,8 @@ from crossdock.canonical import (
     EntityRef,
     Fulfillment,
     FulfillmentLine,
+    GoodsReceipt,
+    GoodsReceiptLine,
     InventoryLevel,
     Money,
     Order,
@@ -112,6 +114,15 @@ def order(make_order: MakeOrder) -> Known:
 
 def to(country: str) -> Address:
     return Address(country=country)
+
+
+def test_goods_taken_in_are_recorded_where_the_owner_of_the_stock_says_so() -> None:
+    line = GoodsReceiptLine(line_id="1", sku="A", received=40, accepted=36, rejected=4)
+    data = GoodsReceipt(number="R1", location="DC1", received_at=DAY, lines=(line,))
+    got = judge(news("goods_receipt.recorded", "dc1"), data)
+    assert got.know is not None
+    assert got.reason == "recorded; nobody is told"
+    assert "evidence only" in judge(news("goods_receipt.recorded", "erp"), data).reason
 
 
 class TestHouses:

@@ -81,6 +81,12 @@ SUGGESTIONS: Mapping[str, str] = {
     "two_currencies": "Correct the order at the channel, then retry.",
     "unknown_line": "Ask the sender which line it means; retry after the order was edited.",
     "unknown_sku": "Correct the SKU on one side, then retry.",
+    "short_shipped": "Ask the house for the rest, or cancel it at the channel; then resolve.",
+    "document_refused": "Correct what the other side names, there or here, then have it sent anew.",
+    "unacknowledged": "Ask the other side whether it has it; if not, have it sent again.",
+    "no_sku": "Give the article a SKU at the channel, then retry.",
+    "charset": "Agree on a wider charset with the other side, or correct the text, then retry.",
+    "too_long": "Shorten the value, or agree with the other side on a longer one, then retry.",
     "unknown_order": "This names an order that was never captured; import it, then retry.",
 }
 

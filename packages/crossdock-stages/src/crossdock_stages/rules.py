@@ -24,6 +24,8 @@ DOMAINS: Mapping[str, str] = {
     "lot": "inventory",
     "location": "inventory",
     "transfer": "inventory",
+    "inbound_shipment": "inventory",
+    "goods_receipt": "inventory",
     "order": "orders",
     "payment": "orders",
     "payment_transaction": "orders",
