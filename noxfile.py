@@ -99,6 +99,22 @@ def reconcile_large(session: nox.Session) -> None:
 
 
 @nox.session
+def silence(session: nox.Session) -> None:
+    """A day of 24,000 orders: webhooks off for an hour, 1 % dropped, 1 % a day late; one cycle."""
+    session.run(
+        "pytest",
+        "packages/crossdock-stages/tests/test_reconcile.py",
+        "-k",
+        "silence",
+        "-s",
+        "--timeout",
+        "3600",
+        *session.posargs,
+        env={"CROSSDOCK_SILENCE_ORDERS": "24000"},
+    )
+
+
+@nox.session
 def life(session: nox.Session) -> None:
     """2,000 lives of an order of 50 steps each, with crashes, repetitions and outages."""
     session.run(
