@@ -515,15 +515,35 @@ class TestContradictions:
         got = life.tell("order.updated", make_order())
         self.held(life, got, "payment_went_back", "pending", "paid")
 
-    def test_bundles_count_by_line_and_leave_by_component(self, make_order: MakeOrder) -> None:
+    def test_bundles_leave_whole_or_by_component_and_are_summed(
+        self, make_order: MakeOrder
+    ) -> None:
         parts = (LineComponent(sku="MUG", quantity=2), LineComponent(sku="TEA", quantity=1))
         (line,) = make_order().lines
         bundle = line.model_copy(update={"sku": "SET", "components": parts})
         life = Life(rules())
         life.tell("order.placed", make_order(lines=(bundle,)))
-        assert life.ship(10, "F1", sku="MUG").applied
-        assert life.ship(5, "F2", sku="SET").applied
-        assert not life.ship(1, "F3", sku="CUP").applied
+        assert life.ship(4, "F1", sku="MUG").applied
+        assert (life.book.shipped_of("1"), life.book.left_of("1")) == (0, 2), "two are begun"
+        assert life.ship(1, "F2", sku="TEA").applied
+        assert (life.book.shipped_of("1"), life.book.left_of("1")) == (1, 2)
+        assert life.ship(3, "F3", sku="SET").applied, "three whole ones"
+        assert life.book.shipped_of("1") == 4
+        assert Book.load(life.book.dump()) == life.book
+        got = life.ship(1, "F4", sku="MUG")
+        self.held(life, got, "shipped_more_than_ordered", "dc1 shipped 1 of MUG", "web sold 10")
+        assert not life.ship(1, "F5", sku="CUP").applied
+
+    def test_a_bundle_that_is_begun_cannot_be_cancelled_away(self, make_order: MakeOrder) -> None:
+        parts = (LineComponent(sku="MUG", quantity=2), LineComponent(sku="TEA", quantity=1))
+        (line,) = make_order().lines
+        bundle = line.model_copy(update={"sku": "SET", "components": parts})
+        life = Life(rules())
+        life.tell("order.placed", make_order(lines=(bundle,)))
+        assert life.ship(1, "F1", sku="MUG").applied
+        off = bundle.model_copy(update={"cancelled": Decimal(5)})
+        got = life.tell("order.updated", make_order(lines=(off,)))
+        self.held(life, got, "cancelled_after_shipping", "dc1 (F1) shipped 1", "web leaves 0")
 
 
 class TestLifecycle:

@@ -271,7 +271,7 @@ async def test_a_day_with_an_hour_of_silence_is_whole_after_one_cycle(
     gaps = await world.ledger.read(audit)
     assert {gap.what for gap in gaps} <= {"done, yet without a receipt"}, "done as told by `given`"
     print(  # noqa: T201
-        f"\n{DAY} orders and {len(counts)} things in a day, {len(sold)} webhooks, {len(heard)} came, "
+        f"\n{DAY} orders, {len(counts)} things, {len(sold)} webhooks in a day, {len(heard)} came, "
         f"{len(late)} a day late: {found} differences found, {landed} records landed, "
         f"0 differences after one cycle, 0 doubled of {len(creates)} orders asked for"
     )

@@ -4,9 +4,9 @@ The channel tells what was bought and paid, houses tell what left, others tell w
 book keeps each of them by source, so that a contradiction can name both sides.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Self
 
 from crossdock import jsontext
@@ -18,11 +18,15 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class Line:
-    """One position as the channel states it; `skus` are its own (or empty), then its parts'."""
+    """One position as the channel states it; `skus` are its own (or empty), then its parts'.
+
+    `per` is how much of each part is in one unit.
+    """
 
     ordered: Decimal
     cancelled: Decimal
     skus: tuple[str, ...]
+    per: Mapping[str, Decimal] = field(default_factory=dict)
 
     def is_part(self, sku: str | None) -> bool:
         """Whether this is a component of a bundle: it is not counted in units of the line."""
@@ -35,11 +39,25 @@ class Line:
 
 @dataclass(frozen=True)
 class Part:
-    """So much of each line, told by one source: a shipment or a return."""
+    """So much of each line, told by one source: a shipment or a return.
+
+    `parts` counts the components of bundles that left by themselves, by `part_key`.
+    """
 
     by: str
     name: str
     lines: Mapping[str, Decimal]
+    parts: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def touches(self, line_id: str) -> bool:
+        """Whether anything of this line is in it."""
+        inside = any(key.startswith(f"{line_id}+") for key in self.parts)
+        return bool(self.lines.get(line_id)) or inside
+
+
+def part_key(line_id: str, sku: str) -> str:
+    """The name of one component of a bundle within its order."""
+    return f"{line_id}+{sku}"
 
 
 @dataclass(frozen=True)
@@ -83,8 +101,33 @@ class Book:
     """Whether the executing system was asked to hold it."""
 
     def shipped_of(self, line_id: str) -> Decimal:
-        """How much of a line has left, by all shipments together."""
+        """How much of a line has left, by all shipments together; of a bundle, what is complete."""
+        return self._whole(line_id) + self._bundles(line_id, ROUND_FLOOR, min)
+
+    def left_of(self, line_id: str) -> Decimal:
+        """The same, and bundles of which only a part has left count too."""
+        return self._whole(line_id) + self._bundles(line_id, ROUND_CEILING, max)
+
+    def left_of_part(self, line_id: str, sku: str, per: Decimal) -> Decimal:
+        """How much of a bundle's component has left, by itself and within the bundle."""
+        key = part_key(line_id, sku)
+        alone = sum((part.parts.get(key, ZERO) for part in self.shipped.values()), ZERO)
+        return alone + per * self._whole(line_id)
+
+    def _whole(self, line_id: str) -> Decimal:
         return sum((part.lines.get(line_id, ZERO) for part in self.shipped.values()), ZERO)
+
+    def _bundles(self, line_id: str, rounding: str, of: Callable[..., Decimal]) -> Decimal:
+        """Bundles that are complete, or begun, by the components that left by themselves."""
+        line = self.lines.get(line_id)
+        if line is None or not line.per or not any(one.parts for one in self.shipped.values()):
+            return ZERO
+        whole = self._whole(line_id)
+        shares = (
+            (self.left_of_part(line_id, sku, per) - per * whole) / per
+            for sku, per in line.per.items()
+        )
+        return of(shares).to_integral_value(rounding)
 
     def open_of(self, line_id: str) -> Decimal:
         """How much of a line is still to be shipped."""
@@ -96,7 +139,7 @@ class Book:
     @property
     def anything_shipped(self) -> bool:
         """Whether anything has left."""
-        return any(any(part.lines.values()) for part in self.shipped.values())
+        return any(any(p.lines.values()) or any(p.parts.values()) for p in self.shipped.values())
 
     def refunds(self, but: str = "") -> Decimal:
         """What was given back by single refunds, one of them left out."""
@@ -148,6 +191,11 @@ class Book:
                 for key, line in self.lines.items()
             },
         }
+        bundles = {key: line.per for key, line in self.lines.items() if line.per}
+        if bundles:
+            plain["per"] = {
+                key: {k: str(v) for k, v in per.items()} for key, per in bundles.items()
+            }
         if self.captured is not None:
             plain["captured"] = str(self.captured)
         if self.foreign:
@@ -156,7 +204,12 @@ class Book:
             parts = getattr(self, name)
             if parts:
                 plain[name] = {
-                    key: [part.by, part.name, {k: str(v) for k, v in part.lines.items()}]
+                    key: [
+                        part.by,
+                        part.name,
+                        {k: str(v) for k, v in part.lines.items()},
+                        *([{k: str(v) for k, v in part.parts.items()}] if part.parts else []),
+                    ]
                     for key, part in parts.items()
                 }
         if self.refunded:
@@ -183,17 +236,20 @@ class Book:
         plain = jsontext.parse(text.encode())
         parts = {
             name: {
-                key: Part(by, label, {k: Decimal(v) for k, v in lines.items()})
-                for key, (by, label, lines) in plain.get(name, {}).items()
+                key: Part(by, label, _decimals(lines), _decimals(*more))
+                for key, (by, label, lines, *more) in plain.get(name, {}).items()
             }
             for name in ("shipped", "returned")
         }
+        per = plain.get("per", {})
         return cls(
             currency=plain.get("currency", ""),
             captured=Decimal(plain["captured"]) if "captured" in plain else None,
             axes=plain.get("axes", {}),
             lines={
-                key: Line(Decimal(ordered), Decimal(cancelled), tuple(skus))
+                key: Line(
+                    Decimal(ordered), Decimal(cancelled), tuple(skus), _decimals(per.get(key, {}))
+                )
                 for key, (ordered, cancelled, *skus) in plain.get("lines", {}).items()
             },
             foreign=frozenset(plain.get("foreign", ())),
@@ -213,4 +269,11 @@ class Book:
 
 def _line(line: OrderLine) -> Line:
     skus = (line.sku or "", *(part.sku for part in line.components))
-    return Line(line.ordered, line.cancelled, skus)
+    per: dict[str, Decimal] = {}
+    for part in line.components:
+        per[part.sku] = per.get(part.sku, ZERO) + part.quantity
+    return Line(line.ordered, line.cancelled, skus, {k: v for k, v in per.items() if v > 0})
+
+
+def _decimals(told: Mapping[str, str] | None = None) -> dict[str, Decimal]:
+    return {key: Decimal(value) for key, value in told.items()} if told else {}

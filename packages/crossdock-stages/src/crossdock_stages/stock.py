@@ -105,9 +105,17 @@ def wanted(order: Order, book: Book) -> dict[str, list[tuple[OrderLine, str, Dec
         open_ = line.ordered - line.cancelled - book.shipped_of(line.line_id)
         if open_ <= 0:
             continue
-        parts = [(part.sku, part.quantity * open_) for part in line.components]
-        for sku, quantity in parts or ([(line.sku, open_)] if line.sku else []):
-            out.setdefault(sku, []).append((line, sku, quantity))
+        wanted = line.ordered - line.cancelled
+        parts: dict[str, Decimal] = {}
+        for part in line.components:
+            parts[part.sku] = parts.get(part.sku, ZERO) + part.quantity
+        rows = [
+            (sku, per * wanted - book.left_of_part(line.line_id, sku, per))
+            for sku, per in parts.items()
+        ]
+        for sku, quantity in rows or ([(line.sku, open_)] if line.sku else []):
+            if quantity > 0:
+                out.setdefault(sku, []).append((line, sku, quantity))
     return out
 
 

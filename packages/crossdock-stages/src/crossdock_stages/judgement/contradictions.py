@@ -30,18 +30,18 @@ def in_order(
     yield from _money(order, speaker)
     cancelled = order.cancelled_at is not None
     for line in order.lines:
-        left = book.shipped_of(line.line_id)
+        left = book.left_of(line.line_id)
         kept = ZERO if cancelled and line.cancelled == 0 else line.ordered - line.cancelled
         if left > kept:
             delivered = book.axes.get("fulfillment") == "delivered" or line.delivered > 0
             yield _cancelled_too_late(line.line_id, kept, left, delivered, book, speaker)
     for line_id, sold in book.lines.items():
         gone = all(line_id != one.line_id for one in order.lines)
-        if gone and book.shipped_of(line_id) > 0:
+        if gone and book.left_of(line_id) > 0:
             yield Contradiction(
                 "line_vanished",
                 f"line {line_id} is no longer in the order by {speaker}, but "
-                f"{_houses(book, line_id)} shipped {book.shipped_of(line_id)} of "
+                f"{_houses(book, line_id)} shipped {book.left_of(line_id)} of "
                 f"{sold.ordered} ordered",
             )
     if cancelled and book.axes.get("fulfillment") == "delivered" and not book.anything_shipped:
@@ -127,6 +127,7 @@ def in_fulfillment(
         )
         return
     here: dict[str, Decimal] = {}
+    parts: dict[tuple[str, str], Decimal] = {}
     for line in data.lines:
         sold = book.lines.get(line.line_id)
         if sold is None:
@@ -144,20 +145,35 @@ def in_fulfillment(
             )
             continue
         if sold.is_part(line.sku):
+            part = (line.line_id, line.sku or "")
+            parts[part] = parts.get(part, ZERO) + line.quantity
             continue
         here[line.line_id] = here.get(line.line_id, ZERO) + line.quantity
     others = book.with_part("shipped", entity, None)
     for line_id, quantity in here.items():
         sold = book.lines[line_id]
-        total = quantity + others.shipped_of(line_id)
+        total = quantity + others.left_of(line_id)
         if total > sold.ordered - sold.cancelled:
-            before = others.shipped_of(line_id)
+            before = others.left_of(line_id)
             earlier = f" after {before} by {_houses(others, line_id)}" if before else ""
             less = f" less {sold.cancelled} cancelled" if sold.cancelled else ""
             yield Contradiction(
                 "shipped_more_than_ordered",
                 f"{house} shipped {quantity} of line {line_id} with {name}{earlier}, and "
                 f"{channel} says {sold.ordered} ordered{less}",
+            )
+
+    for (line_id, sku), quantity in parts.items():
+        sold = book.lines[line_id]
+        per = sold.per.get(sku, ZERO)
+        before = others.left_of_part(line_id, sku, per) + per * here.get(line_id, ZERO)
+        wanted = per * (sold.ordered - sold.cancelled)
+        if per and before + quantity > wanted:
+            yield Contradiction(
+                "shipped_more_than_ordered",
+                f"{house} shipped {quantity} of {sku} for line {line_id} with {name}"
+                f"{f' after {before}' if before else ''}, and {channel} sold {wanted} of it: "
+                f"{per} in each of {sold.ordered - sold.cancelled}",
             )
 
 
@@ -215,5 +231,5 @@ def in_refund(
 
 
 def _houses(book: Book, line_id: str) -> str:
-    parts = [part for part in book.shipped.values() if part.lines.get(line_id)]
+    parts = [part for part in book.shipped.values() if part.touches(line_id)]
     return " and ".join(f"{part.by} ({part.name})" for part in parts) or "nobody"

@@ -8,7 +8,7 @@ from crossdock.errors import RejectedError, UnavailableError
 from crossdock.events import Envelope
 from crossdock.identity import entity_id
 
-from crossdock_stages.book import ZERO, Book, Part
+from crossdock_stages.book import ZERO, Book, Part, part_key
 from crossdock_stages.judgement import orders
 from crossdock_stages.judgement.basis import (
     NOT_TAKEN,
@@ -106,11 +106,15 @@ def _told(case: Case, data: Fulfillment, order: Known, know: Known) -> Decision:
 def _booked(order: Known, book: Book, data: Fulfillment, envelope: Envelope) -> Known:
     """The order as it is known with this shipment."""
     lines: dict[str, Decimal] = {}
+    parts: dict[str, Decimal] = {}
     for line in data.lines:
         sold = book.lines.get(line.line_id)
         if sold is None or not sold.is_part(line.sku):
             lines[line.line_id] = lines.get(line.line_id, ZERO) + line.quantity
-    part = Part(envelope.connection, data.number or envelope.native, lines)
+        else:
+            key = part_key(line.line_id, line.sku or "")
+            parts[key] = parts.get(key, ZERO) + line.quantity
+    part = Part(envelope.connection, data.number or envelope.native, lines, parts)
     book = book.with_part("shipped", envelope.subject, None if data.cancelled_at else part)
     return replace(order, facts=book.without_holds_of(envelope.subject).dump())
 
