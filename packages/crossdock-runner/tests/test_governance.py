@@ -162,6 +162,16 @@ def test_a_table_that_can_be_kept() -> None:
             "needs its `owner`",
         ),
         (
+            "pricing: {owner: erp, overrides: [{region: us, owner: dc1}]}",
+            "overrides.0.region",
+            "pricing is not parted by region; it is one whole",
+        ),
+        (
+            ORDERS + "catalog: {owner: erp, overrides: [{channel: web, owner: dc1}]}",
+            "overrides.0.channel",
+            "it can be by: fields",
+        ),
+        (
             "orders: {capture: [web], execute: erp, checks: [stock]}",
             "checks.0",
             "needs `inventory.reserve`",

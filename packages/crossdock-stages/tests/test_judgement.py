@@ -274,6 +274,35 @@ class TestPublishing:
         assert (asks(got), got.applied) == ([], True)
         assert len(asks(judge(self.news("7"), self.level(6), first.know))) == 2
 
+    @pytest.mark.parametrize(
+        ("level", "code", "words"),
+        [
+            ({"on_hand": -3}, "negative_stock", "erp says that -3 of MUG at WH lie there"),
+            ({"available": -2}, "oversold", "2 more were sold by web"),
+            ({"on_hand": 1, "reserved": 4}, "oversold", "-3 of MUG at WH may be sold"),
+        ],
+    )
+    def test_less_than_nothing_is_one_case_until_it_is_put_right(
+        self, level: dict[str, int], code: str, words: str
+    ) -> None:
+        def say(revision: str, *before: Known, **fields: Any) -> Decision:
+            data = InventoryLevel(sku="MUG", location="WH", **fields)
+            return judge(self.news(revision), data, *before)
+
+        first = say("1", **level)
+        assert first.know is not None
+        assert first.exception is not None
+        assert (first.applied, first.exception.reason) == (True, code)
+        assert words in str(first.exception)
+        assert asks(first)[0] == "inventory.publish at web", "others are told nevertheless"
+        second = say("2", first.know, on_hand=-9)
+        assert second.know is not None
+        assert second.case_id == first.case_id != ""
+        good = say("3", second.know, on_hand=4)
+        assert good.know is not None
+        assert (good.exception, good.over) == (None, first.case_id)
+        assert say("4", good.know, on_hand=5).over == ""
+
     def test_up_and_down_again_is_told_each_time(self) -> None:
         seen: list[str] = []
         before: list[Known] = []

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from crossdock.canonical import (
     Address,
+    Cancellation,
     Entity,
     EntityRef,
     Fulfillment,
@@ -276,6 +277,49 @@ class TestChecks:
             "fulfillment_order.cancel at dc1",
             "fulfillment_order.create at dc1",
         ]
+
+    @pytest.mark.parametrize("given", [False, True])
+    def test_a_reviewer_may_decline_however_late(self, make_order: MakeOrder, given: bool) -> None:
+        life = Life(rules(*(() if given else ("fraud",)), reviewers=("risk",)))
+        life.tell("order.placed", make_order())
+        life.new_asks()
+        data = Cancellation(order=EntityRef(id=ORDER), reason="fraud", requested_at=DAY)
+        got = life.tell("cancellation.requested", data, by="risk", native="C")
+        assert "risk declined it: fraud" in got.reason
+        if not given:
+            assert (life.new_asks(), life.order.state) == (["order.cancel at web"], NOT_TAKEN)
+            return
+        assert life.new_asks() == ["order.hold at erp", "order.cancel at web"]
+        life.tell("order.cancelled", make_order(cancelled_at=DAY))
+        assert life.new_asks() == ["order.cancel at erp", "fulfillment_order.cancel at dc1"]
+        assert life.order.state == CANCELLED
+        again = life.tell("cancellation.requested", data, by="risk", native="C2")
+        assert again.reason.endswith("is cancelled already")
+
+    def test_declined_after_it_has_left_is_a_persons_work(self, make_order: MakeOrder) -> None:
+        life = Life(rules(reviewers=("risk",)))
+        life.tell("order.placed", make_order())
+        life.ship(2)
+        data = Cancellation(order=EntityRef(id=ORDER), reason="fraud", requested_at=DAY)
+        got = life.tell("cancellation.requested", data, by="risk", native="C")
+        assert got.exception is not None
+        assert got.exception.reason == "declined"
+        assert "after a part of it has left" in str(got.exception)
+        assert life.asked[-1] == "order.hold at erp"
+
+    def test_a_customers_wish_to_cancel_is_answered_by_a_person(
+        self, make_order: MakeOrder
+    ) -> None:
+        life = Life(rules())
+        life.tell("order.placed", make_order())
+        life.new_asks()
+        data = Cancellation(order=EntityRef(id=ORDER), reason="customer", requested_at=DAY)
+        got = life.tell("cancellation.requested", data, native="C")
+        assert got.exception is not None
+        assert "customer asks web to cancel order #1 (customer)" in str(got.exception)
+        assert life.new_asks() == []
+        again = life.tell("cancellation.requested", data, native="C")
+        assert (again.exception, again.reason) == (None, "nothing changed")
 
     def test_what_still_stands_in_the_way_is_told(self, make_order: MakeOrder) -> None:
         life = Life(rules("tax", "shipping"))

@@ -191,6 +191,34 @@ class TestHouses:
         data = Fulfillment(order=EntityRef(id=ORDER), lines=(line,), location=location)
         assert len(judge(news("fulfillment.shipped", house), data, order).wishes) == good
 
+    def test_who_was_asked_to_ship_need_not_name_its_place(self, make_order: MakeOrder) -> None:
+        table = {
+            **DOMAINS_TABLE,
+            "fulfillment": Domain(
+                owner="dc1",
+                publish_to=("web",),
+                overrides=(Override(region="us", owner="dc2"),),
+            ),
+        }
+        under = rules(domains=table)
+        order = make_order(shipping_address=to("US"))
+        given = judge(news("order.placed", "web"), order, under=under)
+        assert asks(given)[1] == "fulfillment_order.create at dc2"
+        assert given.know is not None
+        line = FulfillmentLine(line_id="1", quantity=1)
+        data = Fulfillment(order=EntityRef(id=ORDER), lines=(line,))
+        got = judge(news("fulfillment.shipped", "dc2"), data, given.know, under=under)
+        assert asks(got) == ["fulfillment.create at web"]
+        stranger = judge(news("fulfillment.shipped", "erp"), data, given.know, under=under)
+        assert "evidence only: erp does not own" in stranger.reason
+
+    def test_stock_is_governed_by_the_region_of_its_place(self) -> None:
+        table = {"inventory": Domain(owner="dc1", overrides=(Override(region="us", owner="dc2"),))}
+        under = rules(domains=table)
+        here = InventoryLevel(sku="MUG", location="DC2", on_hand=5)
+        assert judge(news("inventory.level_changed", "dc2"), here, under=under).applied
+        assert not judge(news("inventory.level_changed", "dc1"), here, under=under).applied
+
     def test_a_marketplace_owns_what_its_own_hands_ship(self, make_order: MakeOrder) -> None:
         (line,) = make_order().lines
         theirs = line.model_copy(update={"fulfilled_by": "marketplace"})

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -311,6 +312,21 @@ async def test_a_shortfall_is_an_event_and_a_case_never_a_silent_cap(
     assert "5 of MUG are wanted and 3 are there" in case.message
     (row,) = [one for one in await shop.rows(offers) if one.channel == "shop"]
     assert row.wanted == "0"
+
+
+async def test_the_owners_word_of_an_oversale_is_one_case_with_the_newest_figure(
+    house: House,
+) -> None:
+    under = replace(rules(), domains={**rules().domains, "inventory": Domain(owner="erp")})
+    shop = Shop(house, under)
+    for figure in (-1, -4):
+        await shop.level(figure)
+    (case,) = await house.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
+    assert (case.code, case.label) == ("oversold", "MUG at WH")
+    assert "4 more were sold by web" in case.message
+    assert not settling.can_retry(case)
+    await shop.level(2)
+    assert await house.ledger.read(lambda tx: settling.cases(tx, "exceptions")) == []
 
 
 async def test_with_the_check_of_stock_it_is_held_and_goes_on_when_goods_arrive(

@@ -36,6 +36,16 @@ _WORK = {
 _EXECUTES = {"orders": "execute", "returns": "execute", "settlement": "book"}
 _SPEAKS = {"orders": "capture", "returns": "capture", "settlement": "sources"}
 _SELECTORS = ("location", "channel", "region", "fields")
+_PARTED_BY = {
+    "orders": ("channel", "region"),
+    "inventory": ("location", "channel", "region"),
+    "fulfillment": ("location", "channel", "region"),
+    "returns": ("location", "channel"),
+    "catalog": ("fields",),
+    "settlement": ("channel",),
+}
+"""By what the facts of a domain can be told apart: of orders the region they go to, of stock the
+place it lies at and that place's region."""
 _COMPARES = {"orders": "order", "inventory": "inventory", "fulfillment": "fulfillment"}
 
 Path = tuple[str | int, ...]
@@ -209,6 +219,12 @@ class Table:
                     )
 
     def _selectors(self, domain: str, one: OverrideConfig, at: Path) -> Iterator[Finding]:
+        parted = _PARTED_BY.get(domain, ())
+        for name in ("location", "channel", "region"):
+            if getattr(one, name) is not None and name not in parted:
+                by = f"it can be by: {', '.join(parted)}" if parted else "it is one whole"
+                yield (*at, name), f"{domain} is not parted by {name}; {by}"
+                return
         if one.region is not None:
             yield from self._region((*at, "region"), one.region)
         if one.location is not None and self.locations and one.location not in self.locations:

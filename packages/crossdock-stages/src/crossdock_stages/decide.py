@@ -51,7 +51,8 @@ class _Outcome:
     refs: list[CrossReference] = field(default_factory=list)
     sends: list[ToSend] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
-    exceptions: list[tuple[Item, RejectedError, str]] = field(default_factory=list)
+    exceptions: list[tuple[Item, RejectedError, str, str]] = field(default_factory=list)
+    over: list[str] = field(default_factory=list)
     landings: list[str] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
     went_on: list[str] = field(default_factory=list)
@@ -204,7 +205,7 @@ class Decide:
                 f"{s.wanted} of {s.sku} are wanted and {s.there} are there" for s in short
             )
             error = RejectedError(f"order {order.label}: {what}", reason="oversold")
-            out.exceptions.append((one.item, error, order.id))
+            out.exceptions.append((one.item, error, order.id, ""))
         out.sends += [shortfall(self.topology, one.envelope, shortage) for shortage in short]
         self.house.meters.add("decide.shortfalls", len(short))
 
@@ -245,7 +246,8 @@ class Decide:
         traffic.close_outgoing(tx, ended.desk, "exception", now)
         traffic.close_outgoing(tx, ended.dead, "dead", now)
         orders.add_verdicts(tx, out.judged, now)
-        desk.open_exceptions(tx, [_on_desk(*one) for one in out.exceptions], now)
+        desk.settle(tx, self.name, out.over, "crossdock: newer news has settled it", now)
+        desk.open_exceptions(tx, _on_desks(out.exceptions), now)
         orders.look_again(tx, out.look_again)
         desk.release(tx, self.name, [item.id for item in done if item.retry])
 
@@ -295,7 +297,10 @@ class Decide:
                 )
         if decision.exception is not None:
             about = decision.know.id if decision.know and decision.held else envelope.key
-            out.exceptions.append((one.item, decision.exception, about))
+            out.exceptions.append((one.item, decision.exception, about, decision.case_id))
+        if decision.over:
+            out.over.append(decision.over)
+            out.exceptions = [row for row in out.exceptions if row[-1] != decision.over]
         out.sends += [ask(self.topology, wish, envelope, envelope.id) for wish in decision.wishes]
 
 
@@ -400,10 +405,22 @@ def _queue_of(item: Item) -> str:
     return item.envelope.subject
 
 
-def _on_desk(item: Item, error: RejectedError, about: str) -> tuple[desk.Stuck, str, str]:
+def _on_desks(
+    rows: Sequence[tuple[Item, RejectedError, str, str]],
+) -> list[tuple[desk.Stuck, str, str]]:
+    """Of several that open one case, the newest."""
+    cases = {
+        case_id or item.id: (item, error, about, case_id) for item, error, about, case_id in rows
+    }
+    return [_on_desk(*one) for one in cases.values()]
+
+
+def _on_desk(
+    item: Item, error: RejectedError, about: str, case_id: str
+) -> tuple[desk.Stuck, str, str]:
     stuck = desk.Stuck(
         stage="decide",
-        message_id=item.id,
+        message_id=case_id or item.id,
         connection=item.envelope.connection,
         entity_key=about,
         entity_id=item.envelope.subject,

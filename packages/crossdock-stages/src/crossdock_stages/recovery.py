@@ -58,6 +58,8 @@ SUGGESTIONS: Mapping[str, str] = {
     "return_changed": "Carry the change over by hand, then resolve.",
     "refund_changed": "Compare the booking with the payment service, correct it, then resolve.",
     "oversold": "Find the goods elsewhere, split or cancel the order, then retry or resolve.",
+    "negative_stock": "Count what lies there and correct it at its owner: that settles it.",
+    "cancellation_requested": "Answer it at the channel; a cancelled order is called off here.",
     "reconcile_vanished": "See why it is gone there; create it again there, or cancel the order.",
     "reconcile_not_executed": "See in the other system whether it is there, and enter it if not.",
     "reconcile_differs": "Put the order right in the system that is wrong; nothing is overwritten.",

@@ -222,6 +222,10 @@ class Rules:
             return None
         return next((name for name, codes in self.regions.items() if country in codes), None)
 
+    def region_at(self, location: str | None) -> str | None:
+        """The region a place is in."""
+        return next((one.region for one in self.places if one.name == location), None)
+
     def ships_from(self, region: str | None) -> tuple[str, ...]:
         """The places that ship to this region, its own first, else in the order of the table."""
         fit = [p for p in self.places if not p.ships_for or region in p.ships_for]

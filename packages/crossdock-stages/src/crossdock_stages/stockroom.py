@@ -312,11 +312,10 @@ class Stockroom:
         return wishes
 
     def _offer(self) -> list[Wish]:
+        """The scarcest first: it is nearest to being sold twice."""
         wishes = []
-        for spot in sorted(self._touched):
-            if spot not in self.spots:
-                continue
-            left = self.left(spot)
+        lefts = {spot: self.left(spot) for spot in self._touched if spot in self.spots}
+        for spot, left in sorted(lefts.items(), key=lambda one: (one[1], one[0])):
             for channel in self.targets(spot):
                 wish = self.tell(channel, spot, left)
                 if wish is not None:
@@ -325,7 +324,7 @@ class Stockroom:
 
     def targets(self, spot: Spot) -> list[str]:
         """The selling connections that are told of a spot."""
-        part = self.inventory.part(location=spot[1])
+        part = self.inventory.part(location=spot[1], region=self.rules.region_at(spot[1]))
         return [
             name
             for name in part.publish_to
@@ -346,7 +345,8 @@ class Stockroom:
             command_id="",
             wanted_at=self.now,
         )
-        part = self.inventory.part(location=spot[1], channel=channel)
+        region = self.rules.region_at(spot[1])
+        part = self.inventory.part(location=spot[1], channel=channel, region=region)
         amount = available(left, part.policy, offer.buffer)
         if offer.told is not None and amount == offer.wanted == offer.told:
             return None

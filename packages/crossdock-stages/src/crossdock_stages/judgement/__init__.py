@@ -6,6 +6,7 @@ fact + known + rules → Decision: applied or ignored with a reason, new knowled
 from collections.abc import Callable
 
 from crossdock.canonical import (
+    Cancellation,
     Entity,
     EntityRef,
     Fulfillment,
@@ -69,6 +70,7 @@ _BY_ENTITY: dict[type[Entity], Callable[[Case, Entity], Decision]] = {
     ReturnReceipt: booking.receipt,  # type: ignore[dict-item]
     Refund: booking.refund,  # type: ignore[dict-item]
     Payment: booking.payment,  # type: ignore[dict-item]
+    Cancellation: holds.asked_to_cancel,  # type: ignore[dict-item]
     Promise: booking.promise,  # type: ignore[dict-item]
     Settlement: booking.settlement,  # type: ignore[dict-item]
 }
@@ -115,7 +117,8 @@ def judge(
     if domain is None:
         name = DOMAINS.get(envelope.kind, envelope.kind)
         return evidence(f"no domain {name} in this deployment")
-    domain = domain.part(location=getattr(data, "location", None), channel=envelope.connection)
+    place = getattr(data, "location", None)
+    domain = domain.part(location=place, channel=envelope.connection, region=rules.region_at(place))
     case = Case(
         envelope=envelope, known=known, rules=rules, domain=domain, twins=twins, shortages=shortages
     )
@@ -127,6 +130,8 @@ def judge(
             )
         verb = holds.released if envelope.name == "hold.released" else holds.placed
         return verb(case, data)
+    if isinstance(data, Cancellation) and envelope.connection in domain.reviewers:
+        return holds.declined(case, data)
     if envelope.name == "inventory.shortfall_detected" and envelope.connection == OURSELVES:
         return recorded("more is promised than lies there; channels are told what is left")
     if not _counts(case, data, domain, rules):
@@ -160,4 +165,6 @@ def _counts(case: Case, data: Entity, domain: Domain, rules: Rules) -> bool:
     speaker = case.envelope.connection
     if speaker in _owners(case.envelope.kind, domain, rules):
         return True
-    return isinstance(data, Fulfillment) and fulfillments.by_marketplace(case, data)
+    return isinstance(data, Fulfillment) and (
+        fulfillments.by_marketplace(case, data) or fulfillments.was_instructed(case, data)
+    )

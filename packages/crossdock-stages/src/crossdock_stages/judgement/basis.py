@@ -53,6 +53,10 @@ class Decision:
     """The event itself waits for a person, who may try it again; nothing of it is applied."""
     went_on: str = ""
     """The order that waits no longer: cases of it on the desk are settled."""
+    case_id: str = ""
+    """Names the case that the exception opens, where newer news of it must not open another."""
+    over: str = ""
+    """The case of that name is settled by this news."""
     look_again: tuple[str, ...] = ()
     """Entities whose held news may agree with what is known now."""
 

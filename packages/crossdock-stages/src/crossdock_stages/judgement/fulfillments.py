@@ -167,6 +167,15 @@ def by_marketplace(case: Case, data: Fulfillment) -> bool:
     return bool(data.lines) and all(line.line_id in own for line in data.lines)
 
 
+def was_instructed(case: Case, data: Fulfillment) -> bool:
+    """Whether the house that speaks, and names no place, was asked to ship a part of this order."""
+    order = case.known.get(data.order.id or "")
+    if order is None or data.location is not None:
+        return False
+    houses = {one.house for one in Book.load(order.facts).instructions.values()}
+    return case.envelope.connection in houses
+
+
 def _native_only(case: Case, data: Fulfillment) -> bool:
     """The source named the order by its own id alone: it does not carry ours."""
     native = data.order.native_id

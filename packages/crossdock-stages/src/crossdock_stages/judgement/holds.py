@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from crossdock.canonical import Hold
-from crossdock.errors import UnavailableError
+from crossdock.canonical import Cancellation, Hold
+from crossdock.errors import RejectedError, UnavailableError
 from crossdock.identity import PREFIXES
 
 from crossdock_stages import book as books
 from crossdock_stages.judgement import orders
 from crossdock_stages.judgement.basis import (
+    CANCELLED,
     HELD,
     NOT_TAKEN,
     REQUESTED,
@@ -16,8 +17,10 @@ from crossdock_stages.judgement.basis import (
     Case,
     Decision,
     Wish,
+    content_mark,
     evidence,
     recorded,
+    unsupported,
 )
 from crossdock_stages.ledger.things import Known
 
@@ -36,16 +39,11 @@ def placed(case: Case, data: Hold) -> Decision:
     book = book.with_hold(data.reason, books.Hold(case.envelope.subject, why))
     passed = {name: who for name, who in book.passed.items() if name != data.reason}
     book = replace(book, passed=passed)
-    execute = _execute(case, order)
     wishes: tuple[Wish, ...] = ()
-    if order.state != HELD and execute and case.rules.can(execute, "order.hold"):
-        wish = orders.hold_order(case, order, execute, "hold")
-        if wish is not None:
-            wishes, book = (wish,), replace(book, held_there=True)
-    reason = f"held: {why}"
-    return Decision(
-        applied=True, reason=reason, know=replace(order, facts=book.dump()), wishes=wishes
-    )
+    know = replace(order, facts=book.dump())
+    if order.state != HELD:
+        know, wishes = _stopped(case, order, book)
+    return Decision(applied=True, reason=f"held: {why}", know=know, wishes=wishes)
 
 
 def released(case: Case, data: Hold) -> Decision:
@@ -72,15 +70,79 @@ def released(case: Case, data: Hold) -> Decision:
     return replace(decision, reason=reason)
 
 
+def declined(case: Case, data: Cancellation) -> Decision:
+    """A reviewer says that the order must not be carried out, however late: it is held, and its
+    channel is asked to cancel it, or a person is. The channel's answer calls off the rest."""
+    order = _order(case, data)
+    book, channel = books.Book.load(order.facts), order.connection
+    if order.state in {NOT_TAKEN, CANCELLED}:
+        return recorded(f"order {order.label} is {order.state} already")
+    why = f"{case.envelope.connection} declined it: {data.rejected_reason or data.reason}"
+    wishes: tuple[Wish, ...] = ()
+    know = replace(order, state=NOT_TAKEN, facts=replace(book, holds={}).dump())
+    if order.state != HELD:
+        hold = books.Hold(case.envelope.subject, why)
+        know, wishes = _stopped(case, order, book.with_hold(data.reason, hold))
+    able = case.rules.can(channel, "order.cancel") and not book.anything_shipped
+    cancel = orders.hold_order(case, order, channel, "cancel") if able else None
+    if cancel is not None:
+        return Decision(
+            applied=True,
+            reason=f"{why}; to be cancelled at {channel}",
+            also=(know,),
+            wishes=(*wishes, cancel),
+            went_on=order.id if order.state == HELD else "",
+        )
+    left = " after a part of it has left" if book.anything_shipped else ""
+    return Decision(
+        applied=True,
+        reason=why,
+        also=(know,),
+        wishes=wishes,
+        exception=RejectedError(
+            f"order {order.label}: {why}{left}; cancel it at {channel}", reason="declined"
+        ),
+    )
+
+
+def asked_to_cancel(case: Case, data: Cancellation) -> Decision:
+    """A channel's customer asks to cancel: asking is not cancelling, so a person answers."""
+    order = _order(case, data)
+    know = case.learnt(content_mark(data))
+    if case.before is not None and case.before.digest == know.digest:
+        return recorded("nothing changed", know)
+    if data.state != "requested" or order.state not in {HELD, REQUESTED, SUBMITTED}:
+        return recorded(f"{data.state}; the order is {order.state}", know)
+    what = "a part of order" if data.lines else "order"
+    return unsupported(
+        "asked for; a person answers it",
+        know,
+        f"{data.requested_by} asks {case.envelope.connection} to cancel {what} {order.label} "
+        f"({data.reason}), which was {order.state}",
+        "cancellation_requested",
+    )
+
+
+def _stopped(case: Case, order: Known, book: books.Book) -> tuple[Known, tuple[Wish, ...]]:
+    """The order with this book, stopped at the executing system, where that can."""
+    execute = _execute(case, order)
+    if execute and not book.held_there and case.rules.can(execute, "order.hold"):
+        wish = orders.hold_order(case, order, execute, "hold")
+        if wish is not None:
+            return replace(order, facts=replace(book, held_there=True).dump()), (wish,)
+    return replace(order, facts=book.dump()), ()
+
+
 def _execute(case: Case, order: Known) -> str | None:
     return case.domain.part(channel=order.connection).execute
 
 
-def _order(case: Case, data: Hold) -> Known:
+def _order(case: Case, data: Hold | Cancellation) -> Known:
     order = case.known.get(data.order.id or "")
     if order is None:
         raise UnavailableError(
-            f"hold {case.envelope.native} names order {data.order.id}, which is not known yet",
+            f"{case.envelope.kind} {case.envelope.native} names order {data.order.id}, "
+            "which is not known yet",
             outcome="not_sent",
         )
     return order

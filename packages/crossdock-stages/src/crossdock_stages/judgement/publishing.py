@@ -4,7 +4,9 @@ import json
 from dataclasses import replace
 
 from crossdock.canonical import Entity, InventoryLevel
+from crossdock.errors import RejectedError
 from crossdock.events import COMMAND_TYPES
+from crossdock.identity import digest
 
 from crossdock_stages.judgement.basis import (
     Case,
@@ -16,11 +18,47 @@ from crossdock_stages.judgement.basis import (
 )
 from crossdock_stages.ledger.things import Known
 
+SHORT = "short"
+"""A position of which less than nothing is there."""
+
 
 def inventory(case: Case, data: InventoryLevel) -> Decision:
     """Stock of one thing at one place: told when what may be sold has changed."""
     mark = level_digest(data)
-    know = case.learnt(mark, label=f"{data.sku} at {data.location}")
+    short = _short(case, data)
+    know = case.learnt(mark, state=SHORT if short else "", label=f"{data.sku} at {data.location}")
+    decision = _inventory(case, data, know, mark)
+    case_id = digest("short", know.id)
+    if short is not None:
+        return replace(decision, exception=short, case_id=case_id)
+    was_short = case.before is not None and case.before.state == SHORT
+    return replace(decision, over=case_id) if was_short else decision
+
+
+def _short(case: Case, data: InventoryLevel) -> RejectedError | None:
+    """What cannot be true of goods: the owner counts less than nothing, or sold what is not there.
+
+    Where stock is kept, orders that cannot be served are told for themselves.
+    """
+    speaker = case.envelope.connection
+    what = f"{data.sku} at {data.location}"
+    if data.on_hand is not None and data.on_hand < 0:
+        return RejectedError(
+            f"{speaker} says that {data.on_hand} of {what} lie there: more was booked out than "
+            f"there was; {data.reserved} are promised to orders",
+            reason="negative_stock",
+        )
+    if data.sellable is not None and data.sellable < 0 and not case.rules.keeps_stock:
+        there = "" if data.on_hand is None else f"; {data.on_hand} lie there"
+        return RejectedError(
+            f"{speaker} says that {data.sellable} of {what} may be sold: {-data.sellable} more "
+            f"were sold by {' and '.join(case.rules.channels)} than there were{there}",
+            reason="oversold",
+        )
+    return None
+
+
+def _inventory(case: Case, data: InventoryLevel, know: Known, mark: str) -> Decision:
     if case.before is not None and case.before.digest == mark:
         return recorded("the sellable quantity is the same", know)
     others = case.domain.publish_to

@@ -235,6 +235,19 @@ def open_exceptions(tx: Connection, rows: Sequence[tuple[Stuck, str, str]], now:
     )
 
 
+def settle(
+    tx: Connection, stage: str, message_ids: Sequence[str], resolution: str, now: float
+) -> None:
+    """Nobody needs to look at these cases any more."""
+    if message_ids:
+        tx.execute(
+            exceptions.update()
+            .where(exceptions.c.stage == stage, exceptions.c.state == "open")
+            .where(exceptions.c.message_id.in_(message_ids))
+            .values(state="resolved", resolved_at=now, resolution=resolution)
+        )
+
+
 def bury(tx: Connection, rows: Sequence[Stuck], now: float) -> None:
     """Keep these whole as dead letters, with the reason; one that comes back is open again."""
     if not rows:
