@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 
 import pytest
 from crossdock import Command, Context, Raw
-from crossdock.canonical import Address, EntityRef, FulfillmentOrder, FulfillmentOrderLine
+from crossdock.canonical import (
+    Address,
+    EntityRef,
+    FulfillmentOrder,
+    FulfillmentOrderLine,
+    Transfer,
+    TransferLine,
+)
 from crossdock.errors import UnavailableError
 from crossdock_x12_wms.client import X12Wms, open_x12_wms
 from crossdock_x12_wms.config import X12WmsConfig
@@ -80,6 +87,19 @@ def order(
     return Command(id=f"cmd_{entity}", type="fulfillment_order.create", data=data, entity_id=entity)
 
 
+def moving(**changes: Any) -> Command[Any]:
+    """A transfer of 40 mugs to the warehouse."""
+    line = TransferLine(line_id="1", sku="MUG-WHITE", requested=Decimal(40))
+    fields: dict[str, Any] = {
+        "number": "TR7",
+        "from_location": "DC2",
+        "to_location": "DC1",
+        "lines": (line,),
+    }
+    data = Transfer(**(fields | changes))
+    return Command(id="cmd_t", type="transfer.create", data=data, entity_id="trf_1")
+
+
 def cancelled(command: Command[Any]) -> Command[Any]:
     """The same instruction called off."""
     return replace(command, id=f"{command.id}_off", type="fulfillment_order.cancel")
@@ -131,6 +151,8 @@ class Edi:
 
     noon = NOON
     order = staticmethod(order)
+    moving = staticmethod(moving)
+    context = At(connection="dc1")
     cancelled = staticmethod(cancelled)
     polled = staticmethod(polled)
     shaky = Shaky

@@ -321,3 +321,55 @@ async def test_a_folder_that_is_gone_or_closed_is_told(edi: Any, tmp_path: Any) 
         assert (await port.probe()).version == "004010"
         with pytest.raises(ContractError, match="expected nine digits"):
             await edi.polled(port, "yesterday")
+
+
+async def test_a_european_warehouse_from_orders_to_recadv(edi: Any) -> None:
+    """ORDERS and DESADV out, DESADV, RECADV and INVRPT in, CONTRL both ways."""
+    edi.speaks("edifact")
+    async with edi.opened() as port:
+        number = (await port.apply(edi.order())).native_id
+        moved = (await port.apply(edi.moving())).native_id
+        edi.house.read()
+        edi.house.ship(number, parcels=2)
+        edi.house.receive(moved, damaged={"MUG-WHITE": "4"})
+        edi.house.count({"MUG-WHITE": "36", "TEE-S": "7"})
+        raws = await edi.polled(port)
+        by_topic = {raw.topic: raw for raw in raws}
+        assert list(by_topic) == ["CONTRL", "DESADV", "RECADV", "INVRPT"]
+        with pytest.raises(Ignore, match=r"CONTRL acknowledges"):
+            list(translate(by_topic["CONTRL"]))
+        shipment, *parcels = translate(by_topic["DESADV"])
+        assert (shipment.data.order.id, len(parcels)) == ("ord_1", 2)
+        (receipt,) = translate(by_topic["RECADV"])
+        assert receipt.data.transfer.id == "trf_1"
+        assert receipt.data.lines[0].rejected == 4
+        assert [event.data.on_hand for event in translate(by_topic["INVRPT"])] == [36, 7]
+        await edi.polled(port, raws[-1].cursor)
+    edi.house.read()
+    assert [one.type for one in edi.house.answers] == ["CONTRL"] * 3
+    assert [one.get(4) for one in edi.house.answers for one in one.all("UCI")] == ["7"] * 3
+
+
+async def test_what_was_cleared_away_is_not_waited_for(edi: Any) -> None:
+    """An old ledger, a journal whose old files are gone: it goes on with what is there."""
+    async with edi.opened() as port:
+        for number in range(4):
+            edi.house.count({"MUG-WHITE": str(number)})
+        raws = await edi.polled(port)
+        await edi.polled(port, raws[-1].cursor)
+        for path in edi.files("journal/taken")[:3]:
+            path.unlink()
+        assert len(await edi.polled(port, raws[0].cursor)) == 1
+        assert len(await edi.polled(port)) == 1
+
+
+async def test_leniently_a_document_without_its_end_is_refused_all_the_same(edi: Any) -> None:
+    """A wrong count may be forgiven; what is cut off is not."""
+    edi.house.count({"MUG-WHITE": "5", "TEE-S": "7"})
+    (path,) = edi.files("from-warehouse")
+    text = path.read_text()
+    path.write_text(text.replace(text[text.index("LIN*2") : text.index("GE*1")], ""))
+    async with edi.opened(lenient=True) as port:
+        (raw,) = await edi.polled(port)
+        with pytest.raises(ContractError, match="846 0001 has no SE"):
+            list(translate(raw))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from crossdock import Command
-from crossdock.canonical import Address, Transfer, TransferLine
+from crossdock.canonical import Address, TransferLine
 from crossdock.errors import RejectedError
 from crossdock_x12_wms import edifact, files, writing, writing_edifact, writing_x12
 from crossdock_x12_wms.envelopes import Document
@@ -41,19 +41,6 @@ def written(edi: Any, command: Command[Any], **partner: Any) -> Document:
     return document(writing_edifact.interchange(config.partner, 12, edi.noon, type_, lines))
 
 
-def moving(**changes: Any) -> Command[Any]:
-    """A transfer to the warehouse."""
-    line = TransferLine(line_id="1", sku="ITEM123", requested=Decimal(100))
-    fields: dict[str, Any] = {
-        "number": "DO12345",
-        "from_location": "DC2",
-        "to_location": "DC1",
-        "lines": (line,),
-    }
-    data = Transfer(**(fields | changes))
-    return Command(id="cmd_t", type="transfer.create", data=data, entity_id="trf_1")
-
-
 ORDER = ("ST", "W05", "N1", "N2", "N3", "N4", "PER", "N9", "G62", "NTE", "W66", "LX", "W01", "W76")
 
 
@@ -81,12 +68,12 @@ def document_of(name: str) -> Document:
 
 
 def test_a_943_is_laid_out_as_the_published_one(edi: Any) -> None:
-    found = written(edi, moving(expected_at=edi.noon))
+    found = written(edi, edi.moving(expected_at=edi.noon))
     theirs = [one.tag for one in document_of("943-stock-transfer.stupidedi.edi").segments]
     ours = [one.tag for one in found.segments]
     assert [tag for tag in dict.fromkeys(theirs) if tag != "W27"] == list(dict.fromkeys(ours))
-    assert (found.need("W04").get(1), found.need("W04").get(5)) == ("100", "ITEM123")
-    assert found.need("W03").get(1) == "100"
+    assert (found.need("W04").get(1), found.need("W04").get(5)) == ("40", "MUG-WHITE")
+    assert found.need("W03").get(1) == "40"
 
 
 def test_orders_is_laid_out_as_the_one_that_a_peer_took(edi: Any) -> None:
@@ -107,8 +94,8 @@ def test_orders_is_laid_out_as_the_one_that_a_peer_took(edi: Any) -> None:
 
 def test_a_transfer_in_edifact_is_a_despatch_advice(edi: Any) -> None:
     edi.speaks("edifact")
-    found = written(edi, moving(expected_at=edi.noon))
-    assert [one.get(1, 2) for one in found.all("QTY")] == ["100"]
+    found = written(edi, edi.moving(expected_at=edi.noon))
+    assert [one.get(1, 2) for one in found.all("QTY")] == ["40"]
     assert found.need("BGM").get(1) == "351"
 
 
@@ -122,7 +109,7 @@ def test_a_transfer_in_edifact_is_a_despatch_advice(edi: Any) -> None:
 )
 def test_a_transfer_that_cannot_be_told(edi: Any, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(RejectedError, match=words):
-        writing.wish_of(moving(**changes), edi.config())
+        writing.wish_of(edi.moving(**changes), edi.config())
 
 
 def test_separators_within_a_value_become_blanks_in_x12_and_are_released_in_edifact(

@@ -91,7 +91,9 @@ class X12Wms:
         if done:
             await self._acknowledge(done)
         await self._take_over()
-        place = done + 1 if done else await self.journal.first_taken()
+        place = done + 1
+        if not done or place <= await self.journal.told():  # older ones may be cleared away
+            place = await self.journal.taken_from(place)
         last = done
         while (data := await self.journal.taken(place)) is not None:
             drafts = list(self._drafts(data))

@@ -165,11 +165,12 @@ class Journal:
         """A file as it was taken; None when there is none yet."""
         return await self._folder.read(self._at(f"taken/{place:09d}.edi"))
 
-    async def first_taken(self) -> int:
-        """The place of the oldest file that is still kept; 1 when there is none."""
+    async def taken_from(self, place: int) -> int:
+        """The place of the oldest file from here on that is kept; `place` if there is none."""
         found = await self._folder.names(self._at("taken"))
-        places = (one.name.partition(".")[0] for one in found)
-        return min((int(n) for n in places if n.isdecimal() and n.isascii()), default=1)
+        names = (one.name.partition(".")[0] for one in found)
+        places = [int(n) for n in names if n.isdecimal() and n.isascii()]
+        return min((n for n in places if n >= place), default=place)
 
     async def told(self) -> int:
         """Up to which place files are known to be landed, and are acknowledged."""

@@ -76,8 +76,7 @@ def _sound(one: Interchange, document: Document | None, rules: Rules) -> None:
     if document is not None:
         told = acknowledging.faults(document)
         faults += [f for f in told if f.code != "unknown"]
-    if rules.lenient:
-        faults = [f for f in faults if f.code == "incomplete"]
+    faults = rules.unforgiven(faults)
     if faults:
         words = "; ".join(fault.words for fault in faults[:5])
         if not words.startswith("/"):

@@ -110,7 +110,7 @@ def drafts(data: bytes, rules: Rules, *, us: str = "", them: str = "") -> Iterat
         yield _whole(text)
     for one in found:
         ours = us in ("", one.receiver) and them in ("", one.sender)
-        spoilt = one.serious and not rules.lenient
+        spoilt = rules.unforgiven(one.serious)
         documents = [d for group in one.groups for d in group.documents]
         if not ours or spoilt or not documents:
             yield _whole(text[one.start : one.end])

@@ -4,7 +4,7 @@ Nothing is looked up while a document is read: no clock, no configuration, no ti
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from crossdock.errors import ContractError
 from crossdock.reading import Flag, Text, TypedDict, fault
 
-from crossdock_x12_wms.envelopes import Segment, wrong
+from crossdock_x12_wms.envelopes import Fault, Segment, wrong
 
 SKUS = ("SK", "VN", "VP", "BP", "IN", "SA", "VC", "BO", "UK", "UP", "EN", "UA", "UI")
 """Qualifiers of element 235 (or EDIFACT 7143) under which a SKU is looked for, the best first."""
@@ -73,6 +73,11 @@ class Rules:
             stock=stock,
             lenient=told.get("lenient", False),
         )
+
+    def unforgiven(self, faults: Sequence[Fault]) -> list[Fault]:
+        """Faults of envelopes that count here. Nothing forgives an end that is missing."""
+        forgiven = {"count", "control"} if self.lenient else set()
+        return [fault for fault in faults if fault.code not in forgiven]
 
     def unit(self, segment: Segment, element: int, component: int = 1) -> str:
         """Our unit for theirs; pieces where none is told."""
