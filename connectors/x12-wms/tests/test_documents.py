@@ -7,13 +7,14 @@ from typing import Any
 
 import crossdock
 import pytest
-from crossdock.errors import ContractError
+from crossdock.errors import ContractError, RejectedError
 from crossdock_x12_wms import edifact, files, records, x12
 from crossdock_x12_wms.envelopes import Separators
 from crossdock_x12_wms.mapping import translate
 from crossdock_x12_wms.rules import Rules
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 DOCUMENTS = Path(__file__).parent / "documents"
 SAMPLES = Path(__file__).parent / "samples"
@@ -200,3 +201,26 @@ def test_two_interchanges_are_parted_though_the_first_has_no_end() -> None:
     text = text_of("997-855-856-810.mock-edi.edi").replace("IEA*1*000000001~\n", "")
     found = files.interchanges(text)
     assert [one.ended for one in found] == [False, True, True, True]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([path for path in ALL if path.parent == SAMPLES]),
+    st.integers(0, 10_000),
+    st.integers(0, 12),
+    st.sampled_from(["", "*", "~", "'", "+", "?", "9" * 30, "-", "\u202e", "\x00", "ISA", "1E9"]),
+)
+def test_whatever_is_damaged_ends_in_our_words(
+    path: Path, place: int, length: int, by: str
+) -> None:
+    """A piece of a good document is replaced by something else: events, or an error of ours."""
+    text = path.read_text("utf-8")
+    at = place % len(text)
+    damaged = text[:at] + by + text[at + length :]
+    for draft in records.drafts(damaged.encode(), Rules()):
+        raw = crossdock.Raw(draft.topic, {"text": draft.text, "rules": {"location": "X"}})
+        try:
+            for event in translate(raw):
+                assert type(event.data).parse(event.data.dump()) == event.data
+        except (ContractError, RejectedError, crossdock.Ignore, ValidationError):
+            continue
