@@ -149,6 +149,20 @@ def test_stock_by_bucket_place_and_lot() -> None:
     assert level.as_of.isoformat() == "2026-11-28T18:00:00+00:00"
 
 
+def test_quantities_of_one_article_at_two_places() -> None:
+    body = [
+        ["BGM", "35", "I1", "9"],
+        ["DTM", ("366", "20261128", "102")],
+        ["LIN", "1", "", ("MUG", "SA")],
+        ["QTY", ("145", "5", "PCE")],
+        ["LOC", "18", "W-1"],
+        ["QTY", ("145", "7", "PCE")],
+        ["LOC", "18", "W-2"],
+    ]
+    levels = said(raw("INVRPT", body, rules={"places": {"W-1": "DC1", "W-2": "DC2"}}))
+    assert [(one.location, one.on_hand) for one in levels] == [("DC1", 5), ("DC2", 7)]
+
+
 def test_an_adjustment_is_a_movement_with_its_reason() -> None:
     body = [
         ["W15", "20261128", "ADJ1"],

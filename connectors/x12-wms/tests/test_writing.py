@@ -1,5 +1,6 @@
 """What we write: laid out as the published documents, never silently shortened or garbled."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -227,3 +228,59 @@ def test_an_interchange_says_that_it_is_a_test(edi: Any) -> None:
     head = edifact.Head(sender=("14", "A"), receiver=("14", "B"), test=True)
     text = edifact.write(head, 1, edi.noon, [("CONTRL:D:3:UN", [])])
     assert files.interchanges(text)[0].test
+
+
+D96A: dict[str, Any] = json.loads((DOCUMENTS / "d96a.json").read_text("utf-8"))
+CODED = {
+    "BGM": [("1001", 1, 1), ("1225", 3, 1)],
+    "DTM": [("2005", 1, 1), ("2379", 1, 3)],
+    "RFF": [("1153", 1, 1)],
+    "NAD": [("3035", 1, 1)],
+    "QTY": [("6063", 1, 1)],
+    "LIN": [("7143", 3, 2)],
+    "LOC": [("3227", 1, 1)],
+    "QVR": [("4221", 2, 1)],
+}
+"""Segment to the data elements whose codes it holds, with their places."""
+
+
+def taken(tags: list[str], nodes: list[Any], at: int = 0) -> int:
+    """How far the segments follow this structure: groups begin with their own first segment."""
+    for tag, least, most, *inner in nodes:
+        count = 0
+        while count < most and at < len(tags) and tags[at] == tag:
+            at = taken(tags, inner[0], at) if inner else at + 1
+            count += 1
+        assert count >= least, f"{tag} is missing before {tags[at : at + 3]}"
+    return at
+
+
+def follows_d96a(document: Document) -> None:
+    """Every segment is at a place that the directory has, with codes that it has."""
+    inner = document.segments[1:-1]
+    tags = [one.tag for one in inner]
+    end = taken(tags, D96A["structure"][document.type])
+    assert tags[end:] == [], f"{tags[end]} is not expected there"
+    for one in inner:
+        for name, element, component in CODED.get(one.tag, []):
+            code = one.get(element, component)
+            assert code in {"", *D96A["codes"][name]}, (
+                f"{one.at(element)}: {code} is none of {name}"
+            )
+
+
+def test_what_we_and_the_sandbox_write_follows_the_directory(edi: Any) -> None:
+    """DESADV and INVRPT against the published D.96A structure and code lists."""
+    edi.speaks("edifact")
+    follows_d96a(written(edi, edi.moving(expected_at=edi.noon)))
+    samples = Path(__file__).parent / "samples"
+    for path in sorted([*samples.glob("DESADV*"), *samples.glob("INVRPT*")]):
+        follows_d96a(document(path.read_bytes()))
+    theirs = (DOCUMENTS / "contrl-ordrsp-desadv-invoic.mock-edi.edi").read_text("utf-8")
+    (peers,) = (
+        cut.document
+        for one in files.interchanges(theirs)
+        for cut in files.cuts(theirs, one)
+        if cut.document.type == "DESADV"
+    )
+    follows_d96a(peers)

@@ -22,6 +22,8 @@ from crossdock_x12_wms.envelopes import Document, Segment, required, wrong
 from crossdock_x12_wms.rules import Rules, amount, contradiction, moment
 
 _CANCEL = "1"
+_PLACES = frozenset({"18", "14", "11"})
+"""LOC 3227: warehouse, location of goods, place of discharge."""
 _RECEIVED = ("48", "194", "46")
 _FORMS = {"102": (8, 0), "203": (8, 4), "204": (8, 6), "101": (6, 0), "201": (6, 4)}
 """DTM 2379: how many digits are the day, and how many the time."""
@@ -198,22 +200,33 @@ def stock(document: Document, rules: Rules) -> Stock:
     as_of = _when(document, rules, "366", "90", "137")
     if as_of is None:
         raise wrong(head, 2, "the moment it was counted (DTM+366 or 137)", "")
-    return Stock(
-        number=required(head, 2, "a reference"),
-        as_of=as_of,
-        lines=tuple(
-            Counted(
-                sku=_sku(line, inner, rules),
-                unit=_unit(inner, rules),
-                place=rules.place(_located(inner) or place),
-                amounts=tuple((code, found) for code, (_, found) in _amounts(inner).items()),
-                lot=_lot(inner),
-                at=line.at(),
-            )
-            for line, inner, _ in _blocks(document)
-        ),
-    )
+    lines = [
+        Counted(
+            sku=_sku(line, inner, rules),
+            unit=_unit(inner, rules),
+            place=rules.place(where),
+            amounts=tuple(amounts),
+            lot=_lot(inner),
+            at=line.at(),
+        )
+        for line, inner, _ in _blocks(document)
+        for where, amounts in _by_place(inner, place).items()
+    ]
+    return Stock(number=required(head, 2, "a reference"), as_of=as_of, lines=tuple(lines))
 
 
-def _located(inner: list[Segment]) -> str:
-    return next((s.get(2) for s in inner if s.tag == "LOC" and s.get(1) in {"18", "14", "11"}), "")
+def _by_place(inner: list[Segment], place: str) -> dict[str, list[tuple[str, Decimal]]]:
+    """Quantities by where they lie: a LOC before the first QTY is of them all, else of its own."""
+    found: list[tuple[str, tuple[str, Decimal]]] = []
+    for one in inner:
+        if one.tag == "QTY":
+            found.append((place, (one.get(1), amount(one, 1, 2, signed=True))))
+        elif one.tag == "LOC" and one.get(1) in _PLACES and one.get(2):
+            if found:
+                found[-1] = (one.get(2), found[-1][1])
+            else:
+                place = one.get(2)
+    parts: dict[str, list[tuple[str, Decimal]]] = {} if found else {place: []}
+    for where, told in found:
+        parts.setdefault(where, []).append(told)
+    return parts

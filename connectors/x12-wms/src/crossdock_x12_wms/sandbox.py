@@ -201,7 +201,7 @@ class Warehouse:
         ]
         for parcel in range(parcels):
             body += [["CPS", str(parcel + 1)], ["PAC", "1", "", ("CT", "", "", "Carton")]]
-            body.append(["RFF", ("CN", f"JJD{mark}{parcel}")])
+            body += [["PCI", "34"], ["RFF", ("CN", f"JJD{mark}{parcel}")]]
             for sku, wanted, left, place in lines:
                 if place == parcel:
                     body += [
