@@ -1,10 +1,15 @@
 """The kit lets a good connector pass, and fails a wrong one by the very check that is for it."""
 
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from crossdock import Event, Raw, RejectedError
+from crossdock.canonical import Product
 from crossdock.testing import conformance
+from crossdock.testing.coverage import Coverage
 
 sys.path.insert(0, str(Path(__file__).parent / "conformance"))
 import sabotage
@@ -38,3 +43,36 @@ def test_a_wrong_connector_fails_the_check_that_is_for_it(id_: str) -> None:
     outcome = conformance.run_check(sabotage.WRONG[id_](), CHECKS[id_])
     assert outcome.state == "failed", outcome.said
     assert "What to do: " in outcome.said
+
+
+@pytest.mark.parametrize(
+    "id_", ["webhook.genuine-is-accepted", "webhook.hostile-bodies-do-no-harm"]
+)
+def test_what_is_only_polled_comes_by_no_webhook(id_: str) -> None:
+    good = toybox.subject()
+    polled = replace(good.samples[0], topic="only polled")
+    subject = replace(
+        good,
+        samples=[polled, *good.samples],
+        sign=lambda box, one: good.sign(box, one) if one.topic != "only polled" else None,
+    )
+    assert conformance.run_check(subject, CHECKS[id_]).state == "passed"
+
+
+def test_a_connector_with_webhooks_has_a_sample_of_one() -> None:
+    subject = replace(toybox.subject(), sign=lambda box, one: None)
+    outcome = conformance.run_check(subject, CHECKS["webhook.genuine-is-accepted"])
+    assert "there is no sample to send" in outcome.said
+
+
+def test_a_field_by_which_a_person_is_asked_is_explained() -> None:
+    """`translate` may hand a record to a person (RejectedError): the field decides that."""
+
+    def translate(raw: Raw) -> Iterator[Event[Product]]:
+        if not raw.body["order"]:
+            raise RejectedError("nobody's: book it by hand")
+        yield Event(type="product.changed", data=Product(name="x"), native_id="1")
+
+    sample = conformance.Sample(topic="t", data=b'{"order": "o"}')
+    report = Coverage(name="t", samples=[sample], translate=translate).report()
+    assert report.mapped == {"/order": ("(refused when wrong)",)}

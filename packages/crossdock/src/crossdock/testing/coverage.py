@@ -23,7 +23,7 @@ from typing import Any
 
 from crossdock import fieldpaths, jsontext, plugins
 from crossdock.connector import Connector, Ignore, Translates
-from crossdock.errors import ContractError
+from crossdock.errors import ContractError, RejectedError
 from crossdock.testing.conformance import hostile
 from crossdock.testing.conformance.subject import Sample
 
@@ -196,7 +196,7 @@ class Coverage:
             ]
         except Ignore:
             return "(ignored)"
-        except (ContractError, ValueError):
+        except (ContractError, RejectedError, ValueError):
             return "(refused)"
 
 

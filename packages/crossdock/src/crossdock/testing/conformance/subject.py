@@ -87,9 +87,9 @@ class Subject:
     """One for each topic at least, recorded where possible."""
     newer: Sequence[Sample] = ()
     """States of one entity, oldest first: their revisions must grow."""
-    sign: Callable[[Box, Sample], Request] | None = None
-    """The webhook by which the vendor would send this sample, signed for the sandbox's account.
-    Webhooks only. Equal samples must give equal requests."""
+    sign: Callable[[Box, Sample], Request | None] | None = None
+    """The webhook by which the vendor would send this sample, signed for the sandbox's account;
+    None for what is only ever polled. Webhooks only. Equal samples must give equal requests."""
 
     change: Callable[[Box, int], str | Awaitable[str]] | None = None
     """Somebody changes the `number`-th thing at the vendor (again), so that the next poll tells
