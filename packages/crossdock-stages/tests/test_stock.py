@@ -276,6 +276,76 @@ async def test_an_owner_that_counts_what_lies_there_keeps_it_until_it_has_left(
     assert [row.line_id for row in await shop.rows(reservations)] == ["1"]
 
 
+def till_sale(make_order: MakeOrder, **fields: Any) -> Order:
+    """One MUG, sold at a till and gone with the customer when we hear of it."""
+    (line,) = make_order(ordered=1).lines
+    gone = {"shipped": D(1), "delivered": D(1), "fulfilled_by": "store", "location": "WH"}
+    return make_order(
+        lines=(line.model_copy(update={**gone, "requires_shipping": False}),), **fields
+    )
+
+
+@pytest.mark.parametrize("figure", ["available", "on_hand"])
+async def test_a_sale_at_the_till_is_taken_off_once(
+    house: House, make_order: MakeOrder, figure: str
+) -> None:
+    shop = Shop(house, rules())
+    start = time.time()
+
+    async def says(quantity: int, at: float) -> list[str]:
+        """The owner, that so much may be sold, or that so much lies there."""
+        data = InventoryLevel.model_validate({"sku": "MUG", "location": "WH", figure: quantity})
+        return await shop.tell(data, "inventory.level_changed", "L1", "erp", at)
+
+    await says(10, start - 10)
+    await shop.carried_out()
+    got = await shop.tell(till_sale(make_order), "order.updated", by="shop")
+    assert "order.create at erp" in got
+    assert "inventory.publish at web 9" in got
+    await shop.carried_out()
+    assert await says(10, start - 5) == [], "the owner does not know of it yet: still taken off"
+    subject = entity_id("shop", "order", "1")
+    await shop.tell(till_sale(make_order), "order.submitted", subject, "erp")
+    assert await says(9, time.time() + 1) == [], "now it does: 9 is 9, and not 8"
+    assert await shop.rows(reservations) == []
+    again = till_sale(make_order, note="the till tells it a second time")
+    assert await shop.tell(again, "order.updated", by="shop") == []
+    assert await shop.rows(reservations) == [], "nothing is set aside for what is gone"
+    assert {row.wanted for row in await shop.rows(offers)} == {"9"}
+
+
+async def test_what_has_left_the_till_does_not_wait_for_stock(
+    house: House, make_order: MakeOrder
+) -> None:
+    """The figures were wrong, and a person hears of it; but the sale is a sale."""
+    shop = Shop(house, rules("stock"))
+    await shop.level(0)
+    await shop.carried_out()
+    got = await shop.tell(till_sale(make_order), "order.updated", by="shop")
+    assert "order.create at erp" in got
+    assert "inventory.shortfall_detected at crossdock" in got
+
+
+async def test_what_is_picked_up_later_stays_set_aside_until_the_owner_ships_it(
+    house: House, make_order: MakeOrder
+) -> None:
+    """The owner was given an order to hand over; only its own news says that it has booked it."""
+    shop = Shop(house, rules())
+    data = InventoryLevel(sku="MUG", location="WH", on_hand=10)
+    await shop.tell(data, "inventory.level_changed", "L1", "erp", time.time() - 60)
+    gone = till_sale(make_order)
+    (line,) = gone.lines
+    waits = line.model_copy(update={"shipped": D(0), "delivered": D(0)})
+    order = gone.model_copy(update={"lines": (waits,)})
+    await shop.tell(order, "order.updated", by="shop")
+    subject = entity_id("shop", "order", "1")
+    await shop.tell(order, "order.submitted", subject, "erp")
+    await shop.tell(data, "inventory.level_changed", "L1", "erp", time.time() + 1)
+    await shop.tell(gone, "order.updated", by="shop")
+    (row,) = await shop.rows(reservations)
+    assert (row.quantity, row.taken_at) == ("1", 0)
+
+
 async def test_a_cancelled_order_gives_its_stock_back(house: House, make_order: MakeOrder) -> None:
     shop = Shop(house, rules())
     await shop.level(10)

@@ -93,6 +93,16 @@ def available(left: Decimal, policy: Policy, buffer: Decimal = ZERO) -> Decimal:
     return min(amount, policy.cap) if policy.cap is not None else amount
 
 
+def handed_over(line: OrderLine) -> bool:
+    """Whether all of it had left the store when its channel told of it: a sale at a till.
+
+    Nobody of ours ships it. Whoever takes the order is told that it has left, so the owner's next
+    figure counts it, also where that counts what lies there.
+    """
+    left = line.ordered - line.cancelled
+    return line.fulfilled_by == "store" and not line.requires_shipping and 0 < left <= line.shipped
+
+
 def wanted(order: Order, book: Book) -> dict[str, list[tuple[OrderLine, str, Decimal]]]:
     """What an order still takes from stock: line, SKU, quantity; bundles by their components.
 

@@ -27,6 +27,7 @@ from crossdock_stages.stock import (
     Shortage,
     Spot,
     available,
+    handed_over,
     share_out,
     wanted,
 )
@@ -109,7 +110,7 @@ class Stockroom:
             if decision.applied and data.cancelled_at is None:
                 self._shipped(envelope, data, known.get(data.order.id or ""))
         elif envelope.name == "order.submitted":
-            self._taken(envelope)
+            self._taken(envelope, data)
         elif isinstance(data, Order):
             return self._order(envelope.subject, data, known.get(envelope.subject))
         elif isinstance(data, Hold):
@@ -130,6 +131,13 @@ class Stockroom:
         if now_known.state == SUBMITTED and self._owner_counts(order, now_known):
             return ()
         needs = wanted(order, book)
+        if now_known.state == SUBMITTED:  # it is in the owner's figures, or will be in the next
+            gone = {line.line_id for line in order.lines if handed_over(line)}
+            needs = {
+                sku: [row for row in rows if row[0].line_id not in gone]
+                for sku, rows in needs.items()
+            }
+            mine = [row for row in mine if row.line_id not in gone]
         before: dict[tuple[str, str], Decimal] = {}
         for row in mine:
             if "~" not in row.line_id:
@@ -171,10 +179,12 @@ class Stockroom:
             if sku in skus
         )
 
-    def _taken(self, envelope: Envelope) -> None:
+    def _taken(self, envelope: Envelope, data: Entity) -> None:
+        lines = data.lines if isinstance(data, Order) else ()
+        gone = {line.line_id for line in lines if handed_over(line)}
         for row in self._of(envelope.subject):
             spot = self.spots.get((row.sku, row.location))
-            counts = spot is not None and spot.position.counts_orders
+            counts = row.line_id in gone or (spot is not None and spot.position.counts_orders)
             if spot is not None and spot.owner == envelope.connection and counts:
                 self._set(replace(row, taken_at=row.taken_at or self.now))
 

@@ -15,7 +15,7 @@ from crossdock.checks import Check, Verdict
 from crossdock.identity import digest
 
 from crossdock_stages.book import ZERO
-from crossdock_stages.stock import Shortage
+from crossdock_stages.stock import Shortage, handed_over
 
 TWIN_WITHIN = timedelta(minutes=10)
 """Two orders of the same goods by the same buyer within this time look like one sent twice."""
@@ -119,6 +119,8 @@ def stock(order: Order, evidence: Evidence) -> Verdict:
     short = evidence.shortages
     if not short:
         return Verdict("stock", "pass", "all of it is there")
+    if all(handed_over(line) for line in order.lines if line.nature == "goods"):
+        return Verdict("stock", "pass", "it has left the store already")
     unknown = [one.sku for one in short if not one.known]
     if unknown:
         what = (
