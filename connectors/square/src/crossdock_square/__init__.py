@@ -1,8 +1,12 @@
-"""Crossdock speaks Square. API: https://docs.square.example (FILL IN: page and version)."""
+"""Crossdock speaks Square: webhooks and a sweep bring sales, returns, money, stock and goods;
+counts, goods and refunds go out.
+
+API: https://developer.squareup.com/reference/square, Square-Version 2025-08-20.
+"""
 
 import crossdock
 
-from crossdock_square.client import open_crossdock_square
+from crossdock_square.client import HANDLES, open_square
 from crossdock_square.config import SquareConfig
 from crossdock_square.mapping import translate
 
@@ -14,8 +18,8 @@ def register_connectors(register: crossdock.Register) -> None:
         "square",
         title="Square",
         config=SquareConfig,
-        open=open_crossdock_square,
+        open=open_square,
         translate=translate,
-        handles=("inventory.publish",),
+        handles=HANDLES,
         sandbox="crossdock_square.sandbox:SquareSandbox",
     )

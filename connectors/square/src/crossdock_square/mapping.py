@@ -1,90 +1,39 @@
-"""What Square says, in canonical events. Pure: no network, no clock, no chance.
+"""What Square says, in canonical events. Pure: no network, no clock, no chance."""
 
-A shape names the fields that are read, and what they must be; whatever else comes is refused with
-a pointer to the value, or ignored where the vendor added a field.
-"""
+from collections.abc import Callable, Iterator
 
-from collections.abc import Iterator
-
-import crossdock
-from crossdock.canonical import (
-    Entity,
-    Money,
-    Order,
-    OrderLine,
-    Totals,
-)
+from crossdock import Fact, Ignore, Raw
 from crossdock.jsontext import shorten
-from crossdock.reading import Amount, Count, Moment, Shape, Text, TypedDict
 
-TOPIC = "order"
+from crossdock_square import mapping_goods, mapping_money, mapping_orders, topics
 
+ELSEWHERE = "x-crossdock-elsewhere"
+"""Set by `receive` where the news is of a place that this connection does not serve."""
 
-class Head(TypedDict):
-    """What every record has: whose news it is, and how new. FILL IN: the vendor's names."""
-
-    id: Text
-    version: Count
-    updated_at: Moment
-
-
-class Line(TypedDict):
-    """One position."""
-
-    id: Text
-    sku: Text
-    title: Text
-    quantity: Amount
-    price: Amount
+_OF: dict[str, Callable[[Raw], Iterator[Fact]]] = {
+    topics.ORDER: mapping_orders.translate,
+    topics.RETURN: mapping_money.returned,
+    topics.REFUND: mapping_money.refund,
+    topics.COUNT: mapping_goods.level,
+    topics.CHANGE: mapping_goods.change,
+    topics.ITEM: mapping_goods.item,
+    **dict.fromkeys(topics.PAYMENTS, mapping_money.payment),
+    **dict.fromkeys(topics.DISPUTES, mapping_money.dispute),
+}
 
 
-class Body(Head):
-    """One order."""
-
-    number: Text
-    status: Text
-    placed_at: Moment
-    currency: Text
-    total: Amount
-    lines: list[Line]
-
-
-HEAD = Shape(Head)
-BODY = Shape(Body)
-
-
-def translate(raw: crossdock.Raw) -> Iterator[crossdock.Event[Entity]]:
-    """One event for each record; other topics are ignored with that reason."""
-    if raw.topic != TOPIC:
-        raise crossdock.Ignore(f"topic {shorten(raw.topic)} is not {TOPIC}")
-    body = BODY.read(raw)
-    yield crossdock.Event(
-        type="order.updated",
-        data=_entity(body),
-        native_id=body["id"],
-        revision=body["version"],
-    )
-
-
-def _entity(body: Body) -> Entity:
-    """FILL IN: every field of the vendor's, or the reason why not (mapping coverage)."""
-    currency = body["currency"]
-    lines = tuple(
-        OrderLine(
-            line_id=line["id"],
-            sku=line["sku"],
-            title=line["title"],
-            ordered=line["quantity"],
-            unit_price=Money(amount=line["price"], currency=currency),
+def translate(raw: Raw) -> Iterator[Fact]:
+    """The events of one record; see the README for which say what."""
+    if raw.headers.get(ELSEWHERE):
+        raise Ignore(
+            f"of Square's location {shorten(raw.headers[ELSEWHERE])}, which is none of this "
+            "connection's `locations`"
         )
-        for line in body["lines"]
-    )
-    return Order(
-        number=body["number"],
-        placed_at=body["placed_at"],
-        updated_at=body["updated_at"],
-        currency=currency,
-        lines=lines,
-        totals=Totals(total=Money(amount=body["total"], currency=currency)),
-        source_status={"order": body["status"]},
-    )
+    if raw.topic in topics.WAKES:
+        family = topics.WAKES[raw.topic]
+        raise Ignore(f"it names something only; the next poll reads {family} and tells it whole")
+    if raw.topic == topics.BEGAN:
+        raise Ignore("from here on Square is read")
+    if raw.topic not in _OF:
+        raise Ignore(f"the topic {shorten(raw.topic)} is none that we understand")
+    yield from _OF[raw.topic](raw)

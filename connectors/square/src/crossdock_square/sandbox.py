@@ -1,40 +1,58 @@
-"""A pretended Square, as far as we use it. Start it alone:
+"""A pretended Square: the vendor's published OpenAPI over one merchant in memory.
 
-    python -m crossdock.testing.sandbox square=0
+Every request and every answer is held against Square's own schemas (vendor/openapi.json), closed:
+what is accepted here, Square documents. It checks token and version, honours idempotency keys and
+their lengths, versions of catalogue objects, cursors that belong to their query, counts that are
+neither old nor of tomorrow, and drops unchanged counts by default, as the real one does.
 
-FILL IN: hold it to what the vendor publishes. What it accepts, the vendor must accept: validate
-both directions against the vendor's OpenAPI, replay recorded exchanges.
+Beside that, for demos and tests: `POST /_sandbox/sell`, `POST /_sandbox/return`,
+`GET /_sandbox/report` (README.md).
 """
 
+import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from itertools import count
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
+from crossdock.testing.catalog import WAREHOUSE
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-Handler = Callable[[Request], Awaitable[Response]]
+from crossdock_square import sandbox_answers
+from crossdock_square.sandbox_account import LOCATION, Account
+from crossdock_square.sandbox_answers import Refused
+from crossdock_square.sandbox_contract import Operation, operations
+from crossdock_square.sandbox_courier import Courier, Sale
+
+_VERSION = re.compile(r"20[0-9]{2}-[01][0-9]-[0-3][0-9]")
 
 
 class SquareSandbox:
-    """One account in memory. Tests look at `records` and `stock`."""
+    """One pretended merchant. Tests look into `account`; `broken` must stay empty."""
 
-    secret = "sandbox-secret-7f3a"  # what proves who we are
-    webhook_secret = "sandbox-hook-secret-22c1"  # what webhooks are signed with
-
-    def __init__(self) -> None:
-        self.records: dict[str, dict[str, Any]] = {}
-        self.stock: dict[str, dict[str, Any]] = {}
-        self.changes = count(1)
+    def __init__(self, *, stock_each: int = 1000) -> None:
+        self.access_token = f"EAAA{secrets.token_hex(24)}"
+        self.webhook_key = secrets.token_hex(16)
+        self.account = Account(stock_each=stock_each)
+        self.courier = Courier(self.account, self.webhook_key)
+        self.replays: dict[str, Any] = {}
+        self.broken: list[str] = []
+        """Answers of ours that Square's schemas refuse."""
+        routes = [
+            Route(operation.path, self._endpoint(operation), methods=[method])
+            for (method, _), operation in operations().items()
+        ]
         self.app = Starlette(
             routes=[
-                Route("/me", self._guarded(self._me)),
-                Route("/orders", self._guarded(self._list)),
-                Route("/stock", self._guarded(self._set), methods=["PUT"]),
+                *routes,
+                Route("/_sandbox/sell", self._sell, methods=["POST"]),
+                Route("/_sandbox/return", self._return, methods=["POST"]),
+                Route("/_sandbox/report", self._report, methods=["GET"]),
             ]
         )
 
@@ -43,52 +61,94 @@ class SquareSandbox:
         return {
             "connector": "square",
             "url": url,
-            "token": self.secret,
-            "webhook_secret": self.webhook_secret,
+            "access_token": self.access_token,
+            "webhook_key": self.webhook_key,
+            "locations": {WAREHOUSE: LOCATION},
         }
 
-    def put(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Somebody makes or changes a record: its version grows, and its time."""
-        number = next(self.changes)
-        # three changes share each moment, as happens to every vendor
-        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number // 3)
-        stamp = moment.isoformat().replace("+00:00", "Z")
-        made = {**record, "version": number, "updated_at": stamp}
-        self.records[record["id"]] = made
-        return made
+    async def aclose(self) -> None:
+        """Stop selling and close the courier's connections."""
+        await self.courier.aclose()
 
-    def _guarded(self, handler: Handler) -> Handler:
-        async def guarded(request: Request) -> Response:
-            if not await self._genuine(request):
-                return JSONResponse({"error": "who are you?"}, 401)
-            return await handler(request)
+    # the vendor's API
 
-        return guarded
+    def _endpoint(self, operation: Operation) -> Any:
+        async def answer(request: Request) -> Response:
+            headers = {"X-Request-Id": secrets.token_hex(8)}
+            try:
+                body = self._answer(operation, request, await request.body())
+            except Refused as no:
+                return JSONResponse(no.body, no.status, headers)
+            found = operation.answer_faults(body)
+            if found:
+                self.broken += [f"{operation.id}: {fault}" for fault in found]
+                return JSONResponse({"errors": []}, 500, headers)
+            return JSONResponse(body, headers=headers)
 
-    async def _genuine(self, request: Request) -> bool:
-        return request.headers.get("authorization") == f"Bearer {self.secret}"
+        return answer
 
-    async def _me(self, request: Request) -> Response:
-        return JSONResponse({"id": "sandbox"})
+    def _answer(self, operation: Operation, request: Request, data: bytes) -> Any:
+        token = request.headers.get("authorization", "")
+        if not hmac.compare_digest(token.encode(), f"Bearer {self.access_token}".encode()):
+            raise Refused(401, "UNAUTHORIZED", "This request could not be authorized.")
+        if not _VERSION.fullmatch(request.headers.get("square-version", "")):
+            raise Refused(400, "INVALID_SQUARE_VERSION_FORMAT", "Square-Version is YYYY-MM-DD.")
+        body: Any = None
+        if operation.asked is not None:
+            try:
+                body = json.loads(data)
+            except ValueError:
+                raise Refused(400, "EXPECTED_JSON_BODY", "The body is not JSON.") from None
+        query = dict(request.query_params)
+        found = operation.faults(query, body)
+        if found:
+            raise Refused(400, "BAD_REQUEST", found[0])
+        given = {**query, **request.path_params, **(body or {})}
+        return sandbox_answers.once(self.account, self.replays, operation.id, given)
 
-    async def _list(self, request: Request) -> Response:
-        """Pages by (time, id): a record that changes meanwhile moves to the end, none is skipped."""
-        given = request.query_params
-        ordered = sorted(self.records.values(), key=lambda one: (one["updated_at"], one["id"]))
-        after = tuple(given.get("page", "").split("|")) if "page" in given else None
-        rows = [
-            one
-            for one in ordered
-            if one["updated_at"] >= given.get("since", "")
-            and (after is None or (one["updated_at"], one["id"]) > after)
-        ]
-        size = int(given.get("limit", "100"))
-        last = rows[:size][-1] if len(rows) > size else None
-        following = f"{last['updated_at']}|{last['id']}" if last else None
-        return JSONResponse({"items": rows[:size], "next": following})
+    # control
 
-    async def _set(self, request: Request) -> Response:
-        body = json.loads(await request.body())
-        name = f"{body['sku']}@{body['location']}"
-        self.stock[name] = body
-        return JSONResponse({"id": name})
+    async def _sell(self, request: Request) -> Response:
+        given = await request.json()
+        known = {one.name for one in fields(Sale)}
+        if unknown := sorted(set(given) - known):
+            return JSONResponse({"error": f"unknown {unknown}; known: {sorted(known)}"}, 400)
+        self.courier.sell(Sale(**given))
+        return JSONResponse({"selling": True}, 202)
+
+    async def _return(self, request: Request) -> Response:
+        given = await request.json()
+        order = self.account.orders.get(given.get("order", ""))
+        if order is None:
+            return JSONResponse({"error": "unknown order"}, 404)
+        back = self.account.take_back(
+            order, given["goods"], receipt=bool(given.get("receipt", True))
+        )
+        return JSONResponse({"order": back["id"]}, 202)
+
+    async def _report(self, request: Request) -> Response:
+        return JSONResponse(self.report())
+
+    def report(self) -> dict[str, Any]:
+        """What really happened here."""
+        account = self.account
+        return {
+            "selling": self.courier.selling > 0,
+            "orders": {
+                own: {
+                    one["catalog_object_id"]: one["quantity"]
+                    for one in account.orders[own]["line_items"]
+                }
+                for own in self.courier.sold
+            },
+            "deliveries": self.courier.report(),
+            "returns": sum(1 for one in account.orders.values() if one.get("returns")),
+            "refunds": {own: one["status"] for own, one in account.refunds.items()},
+            "stock": {
+                one["item_variation_data"]["sku"]: f"{account.for_sale(sku):f}"
+                for one in account.variations()
+                if (sku := one["item_variation_data"].get("sku"))
+            },
+            "counts": sum(1 for one in account.ledger if one["type"] == "PHYSICAL_COUNT"),
+            "broken": self.broken,
+        }
