@@ -1,8 +1,13 @@
-"""Crossdock speaks Amazon. API: https://docs.amazon.example (FILL IN: page and version)."""
+"""Amazon, by its Selling Partner API: orders, shipments, stock, money; news from an SQS queue.
+
+Held to amzn/selling-partner-api-models at 34dc93fe45f3: orders 2026-01-01 (v0 for old orders and
+for confirming shipments), listings 2021-08-01, FBA inventory v1, finances 2024-06-19 and v0,
+tokens 2021-03-01, notifications v1.
+"""
 
 import crossdock
 
-from crossdock_amazon.client import open_crossdock_amazon
+from crossdock_amazon.client import open_amazon
 from crossdock_amazon.config import AmazonConfig
 from crossdock_amazon.mapping import translate
 
@@ -14,8 +19,8 @@ def register_connectors(register: crossdock.Register) -> None:
         "amazon",
         title="Amazon",
         config=AmazonConfig,
-        open=open_crossdock_amazon,
+        open=open_amazon,
         translate=translate,
-        handles=("inventory.publish",),
+        handles=("fulfillment.create", "inventory.publish"),
         sandbox="crossdock_amazon.sandbox:AmazonSandbox",
     )

@@ -1,112 +1,164 @@
-"""One Amazon account: what may be asked of it and told to it.
+# ruff: noqa: N815 - field names are the vendor's
+"""One Amazon seller account: the ports."""
 
-No `try` is needed here: `context.http` turns every failure into an error that says what to do next
-(docs/guides/faults.md of Crossdock).
-"""
-
-import hashlib
-import hmac
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import crossdock
-from crossdock.http import Http, TokenAuth, by_cursor, oauth
 from crossdock.reading import Shape, Text, TypedDict
 
+from crossdock_amazon import api
+from crossdock_amazon.backfill import Backfill
 from crossdock_amazon.config import AmazonConfig
-from crossdock_amazon.mapping import HEAD, TOPIC, Head
+from crossdock_amazon.polling import Poller
+from crossdock_amazon.rates import LIMITS
+from crossdock_amazon.reading import Reading
+from crossdock_amazon.shipping import Shipping
+from crossdock_amazon.sqs import Queue
+from crossdock_amazon.stocking import Stocking
+from crossdock_amazon.verifying import Verifier
+
+KINDS = ("order", "inventory")
 
 
-class _Made(TypedDict):
-    """What has an id, as far as we read it."""
-
+class _Marketplace(TypedDict, total=False):
     id: Text
 
 
-class _Page(TypedDict):
-    """One page of records; their own fields are for `translate`."""
-
-    items: list[Head]
-
-
-PAGE = Shape(_Page)
-MADE = Shape(_Made)
+class _Participation(TypedDict, total=False):
+    isParticipating: bool
+    hasSuspendedListings: bool
 
 
-def sign(secret: str, body: bytes) -> str:
-    """What Amazon writes into the signature header. FILL IN: the vendor's own rule."""
-    return hmac.digest(secret.encode(), body, hashlib.sha256).hex()
+class _Entry(TypedDict, total=False):
+    marketplace: _Marketplace
+    participation: _Participation
+    storeName: Text | None
+
+
+class _Sellers(TypedDict, total=False):
+    payload: list[_Entry] | None
+
+
+SELLERS = Shape(_Sellers)
 
 
 @dataclass(frozen=True)
 class Amazon:
-    """The ports. A connector has a port by having its method; take out what you do not serve."""
+    """What an opened connection can do."""
 
     config: AmazonConfig
-    http: Http
+    api: api.Api
+    queue: Queue | None
+    reading: Reading
+    poller: Poller
+    shipping: Shipping
+    stocking: Stocking
 
     async def probe(self) -> crossdock.Health:
-        """Ask for something cheap that needs the credential."""
-        answer = await self.http.get("me")
-        account = MADE.of(answer.json(), "me")["id"]
-        return crossdock.Health(notes=(f"account {account}",))
-
-    def receive(self, request: crossdock.Request) -> crossdock.Raw:
-        """One webhook: verified over its bytes before anything is parsed."""
-        secret = self.config.webhook_secret.get_secret_value()
-        given = request.headers.get("x-amazon-signature", "")
-        if not hmac.compare_digest(sign(secret, request.body).encode(), given.encode()):
-            raise crossdock.AuthError("the webhook's signature is missing or does not fit its body")
-        raw = crossdock.Raw(
-            request.headers.get("x-amazon-topic", ""), data=request.body
+        """Who we are, where we may sell, and how many notifications wait."""
+        answer = await self.api.call(
+            "sellers.getMarketplaceParticipations", "GET", "sellers/v1/marketplaceParticipations"
         )
-        head = HEAD.read(raw)
-        raw.key = f"{TOPIC}:{head['id']}"
-        raw.delivery_id = f"{raw.topic}:{head['id']}:{head['version']}"
-        return raw
+        told = SELLERS.of(answer.json(), "marketplace participations").get("payload") or []
+        open_ = {one.get("marketplace", {}).get("id"): one.get("participation", {}) for one in told}
+        notes = []
+        for marketplace in self.config.marketplaces:
+            found = open_.get(marketplace)
+            if found is None or not found.get("isParticipating"):
+                notes.append(f"the account does not sell in marketplace {marketplace}")
+            elif found.get("hasSuspendedListings"):
+                notes.append(f"listings in marketplace {marketplace} are suspended")
+        if self.queue is None:
+            notes.append("no queue: news come by the sweep alone")
+        else:
+            notes.append(f"{await self.queue.waiting()} notifications wait in the queue")
+        return crossdock.Health(version="orders 2026-01-01", notes=tuple(notes))
 
-    async def poll(self, cursor: str | None) -> AsyncIterator[crossdock.Raw]:
-        """Records changed at or after the cursor, oldest first; what overlaps has a known id."""
-        params = {"limit": str(self.config.page_size)} | ({"since": cursor} if cursor else {})
-        async for page in by_cursor(
-            self.http, "orders", following="/next", param="page", params=params
-        ):
-            body = page.json()
-            for head, record in zip(PAGE.of(body, TOPIC)["items"], body["items"], strict=True):
-                yield crossdock.Raw(
-                    TOPIC,
-                    record,
-                    key=f"{TOPIC}:{head['id']}",
-                    delivery_id=f"{TOPIC}:{head['id']}:{head['version']}",
-                    cursor=head["updated_at"],
-                )
+    def poll(self, cursor: str | None) -> AsyncIterator[crossdock.Raw]:
+        """See `Polls.poll`."""
+        return self.poller.poll(cursor)
+
+    async def snapshot(self, window: crossdock.Window) -> AsyncIterator[crossdock.Raw]:
+        """Orders by their time of change; stock at Amazon and what listings offer of ours."""
+        if window.kind == "order":
+            async for raw in self.reading.orders(window.since, window.until):
+                yield raw
+        elif window.kind == "inventory":
+            async for raw in self.reading.inventory():
+                yield raw
+            async for raw in self.reading.listings():
+                yield raw
+        else:
+            raise crossdock.RejectedError(
+                f"Amazon has no snapshot of {window.kind!r}; it has {', '.join(KINDS)}",
+                reason="unknown_kind",
+            )
 
     async def apply(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
-        """Carry out one command once. FILL IN: one branch for each that you handle."""
-        if command.type != "inventory.publish":
-            raise crossdock.RejectedError(
-                f"Amazon handles inventory.publish, not {command.type}", reason="not_handled"
-            )
-        # it sets and never adds, so a second try is harmless
-        level = command.data
-        available = "0" if level.available is None else f"{level.available:f}"
-        body = {"sku": level.sku, "location": level.location, "available": available}
-        answer = await self.http.put("stock", json=body)
-        return crossdock.Receipt(native_id=MADE.of(answer.json(), "stock")["id"])
+        """Carry out one command once."""
+        if command.type == "inventory.publish":
+            return await self.stocking.publish(command)
+        if command.type == "fulfillment.create":
+            return await self.shipping.create(command)
+        raise crossdock.RejectedError(
+            f"Amazon handles inventory.publish and fulfillment.create, not {command.type}",
+            reason="not_handled",
+        )
 
     async def find(self, command: crossdock.Command[Any]) -> crossdock.Receipt | None:
-        """Nothing to look for: setting the same stock again changes nothing."""
-        return None
+        """A package that is there already. Stock is set, so there is nothing to look for."""
+        return await self.shipping.find(command) if command.type == "fulfillment.create" else None
 
 
 @asynccontextmanager
-async def open_crossdock_amazon(
-    config: AmazonConfig, context: crossdock.Context
-) -> AsyncIterator[Amazon]:
+async def open_amazon(config: AmazonConfig, context: crossdock.Context) -> AsyncIterator[Amazon]:
     """Nothing is sent until a port is used."""
-    secret = config.client_secret.get_secret_value()
-    auth = TokenAuth(oauth("oauth/token", client_id=config.client_id, client_secret=secret))
-    async with context.http(base_url=str(config.url), auth=auth) as http:
-        yield Amazon(config, http)
+    url = f"{str(config.url).rstrip('/')}/"
+    many = config.max_connections
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(
+            context.http(base_url=url, auth=api.login(config), limits=LIMITS, max_connections=many)
+        )
+        private = await stack.enter_async_context(
+            context.http(
+                base_url=url,
+                auth=api.restricted(config, http),
+                limits=LIMITS,
+                max_connections=many,
+            )
+        )
+        queue = None
+        if config.queue_url is not None:
+            where = urlsplit(str(config.queue_url))
+            queue = Queue(
+                config,
+                await stack.enter_async_context(
+                    context.http(base_url=f"{where.scheme}://{where.netloc}", max_connections=2)
+                ),
+            )
+        yield _made(config, api.Api(config, http, private), queue, context.connection, context.now)
+
+
+def _made(
+    config: AmazonConfig,
+    calls: api.Api,
+    queue: Queue | None,
+    connection: str,
+    now: Callable[[], datetime],
+) -> Amazon:
+    reading = Reading(calls, connection, now)
+    verifier = Verifier(calls)
+    return Amazon(
+        config=config,
+        api=calls,
+        queue=queue,
+        reading=reading,
+        poller=Poller(calls, queue, reading, verifier, Backfill(calls), now),
+        shipping=Shipping(calls, now),
+        stocking=Stocking(calls, verifier),
+    )
