@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from crossdock import Command, RateLimitedError, RejectedError
+from crossdock import AuthError, Command
 from crossdock.canonical import (
     EntityRef,
     Fulfillment,
@@ -33,8 +33,11 @@ BEGIN = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 
 
 def sandbox() -> AmazonSandbox:
-    """With the rates of a large seller, and a search that finds at once."""
-    return AmazonSandbox(behind_s=0, plan=1e5)
+    """With the rates of a large seller, a search that finds at once, and the worst of queues: it
+    gives again what was deleted, so that every check may poll from the beginning."""
+    box = AmazonSandbox(behind_s=0, plan=1e5)
+    box.queue.forgets = False
+    return box
 
 
 def change(box: AmazonSandbox, number: int) -> str:
@@ -189,18 +192,12 @@ SUBJECT = Subject(
     holds=holds,
     refusals=[
         Refusal(
-            name="quota",
+            name="unauthorized",
             answer=Answer(
-                status=400, body={"errors": [{"code": "QuotaExceeded", "message": "slow down"}]}
+                status=403,
+                body={"errors": [{"code": "Unauthorized", "message": "Access is denied."}]},
             ),
-            means=RateLimitedError,
-        ),
-        Refusal(
-            name="invalid input",
-            answer=Answer(
-                status=400, body={"errors": [{"code": "InvalidInput", "message": "Invalid Input"}]}
-            ),
-            means=RejectedError,
+            means=AuthError,
         ),
     ],
     coverage=coverages(),

@@ -231,7 +231,7 @@ def test_lines_of_a_transaction_come_to_its_total() -> None:
         ("order", "ProductCharges/OurPricePrincipal", "39.99"),
         ("fee", "AmazonFees/Commission", "-6"),
         ("order", "Gift wrap", "1.5"),
-        ("order", "Order Payment", "-2"),  # what the items leave of the total
+        ("order", "Order Payment", "-2.00"),  # what the items leave of the total
     ]
     assert {line.order.native_id for line in lines} == {"114-9876543-1234567"}
     assert {line.settlement.native_id for line in lines} == {"20480001"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from crossdock.canonical import (
     Address,
+    Cancellation,
     Customer,
     Entity,
     EntityRef,
@@ -33,6 +34,7 @@ from crossdock.errors import UnavailableError
 from crossdock.events import COMMAND_TYPES, Envelope
 from crossdock.identity import entity_id
 from crossdock_stages import judgement
+from crossdock_stages.book import Book
 from crossdock_stages.judgement import Decision
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.rules import DOMAINS, Domain, Override, Place, Rules
@@ -234,6 +236,62 @@ class TestHouses:
 
         assert asks(shipped("1")) == ["fulfillment.create at erp"]
         assert "evidence only" in shipped("2").reason
+
+    def test_what_a_marketplace_shipped_is_booked_also_where_the_erp_owns_shipments(
+        self, make_order: MakeOrder
+    ) -> None:
+        table = {**DOMAINS_TABLE, "fulfillment": Domain(owner="erp", publish_to=("web",))}
+        (line,) = make_order().lines
+        theirs = line.model_copy(update={"fulfilled_by": "marketplace"})
+        placed = judge(news("order.placed", "amazon"), make_order(lines=(theirs,)))
+        assert placed.know is not None
+        ref = EntityRef(id=entity_id("amazon", "order", "1"), native_id="1")
+        data = Fulfillment(order=ref, lines=(FulfillmentLine(line_id="1", quantity=1),))
+        got = judge(
+            news("fulfillment.shipped", "amazon"), data, placed.know, under=rules(domains=table)
+        )
+        assert asks(got) == ["fulfillment.create at erp"]
+
+
+class TestWishesToCancel:
+    def wish(self, **fields: Any) -> Cancellation:
+        base = {
+            "order": EntityRef(id=ORDER, native_id="1"),
+            "reason": "customer",
+            "requested_at": DAY,
+        }
+        return Cancellation(**{**base, **fields})
+
+    def test_it_is_held_and_a_person_is_asked_once(self, order: Known) -> None:
+        got = judge(news("cancellation.requested", "web"), self.wish(), order)
+        assert asks(got) == ["order.hold at erp"]
+        assert got.exception is not None
+        assert got.exception.reason == "cancellation_requested"
+        assert "asks at web to cancel it" in str(got.exception)
+        assert got.know is not None
+        again = judge(news("cancellation.requested", "web", revision="6"), self.wish(), got.know)
+        assert (asks(again), again.exception) == ([], None)
+
+    def test_it_cancels_nothing_that_has_left(self, order: Known) -> None:
+        (line_id,) = Book.load(order.facts).lines
+        line = FulfillmentLine(line_id=line_id, quantity=5)
+        data = Fulfillment(order=EntityRef(id=ORDER), lines=(line,), location="DC1")
+        shipped = judge(news("fulfillment.shipped", "dc1"), data, order).also[0]
+        got = judge(news("cancellation.requested", "web"), self.wish(), shipped)
+        assert (asks(got), got.exception) == ([], None)
+        assert "too late" in got.reason
+
+    def test_a_wish_that_was_refused_lets_the_order_go_on(self, order: Known) -> None:
+        held = judge(news("cancellation.requested", "web"), self.wish(), order).know
+        assert held is not None
+        got = judge(
+            news("cancellation.rejected", "web", revision="6"), self.wish(state="rejected"), held
+        )
+        assert asks(got) == ["order.release at erp"]
+
+    def test_it_waits_for_its_order(self) -> None:
+        with pytest.raises(UnavailableError, match="not known yet"):
+            judge(news("cancellation.requested", "web"), self.wish())
 
 
 class TestReturns:

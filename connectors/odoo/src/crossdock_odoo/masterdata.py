@@ -32,6 +32,8 @@ class MasterData:
     _pricelists: dict[str, int] = field(default_factory=dict)
     _taxes: dict[tuple[Decimal, bool], int] = field(default_factory=dict)
     _warehouses: dict[str, int] | None = None
+    _others: dict[str, int] = field(default_factory=dict)
+    """Warehouses that were asked for by name, configured or not."""
     _languages: tuple[str, ...] | None = None
     _taken: bool = False
     _ask_taken_at: float = 0.0
@@ -198,6 +200,21 @@ class MasterData:
                     )
             self._warehouses = {code: known[code] for code in wanted or known}
         return self._warehouses
+
+    async def warehouse(self, code: str) -> int | None:
+        """One warehouse by its short name, also one whose stock is not told; None: there is none.
+
+        Of those that are there it is asked once; one that is missing may be made any time.
+        """
+        if code not in self._others:
+            domain: list[Any] = [["code", "=", code]]
+            if self.rpc.config.company is not None:
+                domain.append(["company_id", "=", self.rpc.config.company])
+            rows = await self.rpc.search_read("stock.warehouse", domain, ["code"], limit=1)
+            if not rows:
+                return None
+            self._others[code] = rows[0]["id"]
+        return self._others[code]
 
     async def company_currency(self) -> str:
         """The currency in which products have their price."""

@@ -12,6 +12,9 @@ from crossdock_odoo.masterdata import MasterData, missing_taxes
 from crossdock_odoo.places import place
 from crossdock_odoo.rpc import Rpc
 
+OURS = frozenset({"merchant", "3pl", "store"})
+"""Hands whose shipments leave our own stock."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
@@ -89,9 +92,7 @@ class Preparer:
             discount_product=config.discount_product,
         )
         pricelist = await self.master.pricelist(order.currency)
-        warehouse = None
-        if config.warehouses:
-            warehouse = (await self.master.warehouses())[config.warehouses[0]]
+        warehouse = await self._warehouse(order)
         places = {
             index: await place(self.master, address, f"order {order.number}")
             for index, address in enumerate(partners.addresses(order))
@@ -105,6 +106,39 @@ class Preparer:
             warehouse=warehouse,
             company=config.company,
         )
+
+    async def _warehouse(self, order: Order) -> int | None:
+        """Out of whose stock it ships; None: Odoo picks one.
+
+        What others ship (a marketplace, a supplier) must not set our own stock aside: it goes to
+        the warehouse that stands for the place where their goods lie. RejectedError: none does.
+        """
+        theirs = [line for line in order.lines if line.fulfilled_by not in OURS]
+        if not theirs:
+            config = self.rpc.config
+            if not config.warehouses:
+                return None
+            return (await self.master.warehouses())[config.warehouses[0]]
+        hands = " and ".join(sorted({line.fulfilled_by for line in theirs}))
+        places = {line.location for line in order.lines}
+        place = next(iter(places)) if len(places) == 1 else None
+        if len(theirs) < len(order.lines) or place is None:
+            raise crossdock.RejectedError(
+                f"order {order.number} is shipped by a {hands} from "
+                f"{' and '.join(sorted(str(one) for one in places))}: Odoo has one warehouse for "
+                "an order, and our own must set nothing aside for it. Enter it by hand",
+                reason="foreign_place",
+            )
+        native = await self.master.warehouse(place)
+        if native is None:
+            raise crossdock.RejectedError(
+                f"order {order.number} is shipped by a {hands} from {place!r}, and Odoo has no "
+                f"warehouse of that short name. Create one with the short name {place!r} for the "
+                "goods that lie there, then retry; our own must set nothing aside for it",
+                reason="foreign_place",
+                parts={"location": place},
+            )
+        return native
 
     async def _products(self, order: Order, lines: list[saleorder.Position]) -> Mapping[str, int]:
         products = await self.master.products(line.sku for line in lines)

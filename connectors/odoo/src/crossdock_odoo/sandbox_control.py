@@ -58,7 +58,17 @@ def routes(box: "OdooSandbox") -> list[Route]:
             return JSONResponse({"error": message}, status_code=404)
         return JSONResponse({"sku": options["sku"], "on_hand": options["on_hand"]})
 
+    async def warehouse_(request: Request) -> Response:
+        from crossdock_odoo.sandbox_seed import warehouse
+
+        options = await request.json()
+        box.store.begin()
+        code = str(options["code"])
+        warehouse(box.store, box.methods.stock, code, str(options.get("name", code)))
+        return JSONResponse({"code": code}, status_code=201)
+
     return [
+        Route("/_sandbox/warehouse", warehouse_, methods=["POST"]),
         Route("/_sandbox/ship", ship_, methods=["POST"]),
         Route("/_sandbox/report", report_, methods=["GET"]),
         Route("/_sandbox/faults", faults_, methods=["POST"]),

@@ -22,7 +22,14 @@ from crossdock.canonical import (
 )
 from crossdock.events import Envelope
 
-from crossdock_stages.judgement import booking, fulfillments, holds, orders, publishing
+from crossdock_stages.judgement import (
+    booking,
+    cancellations,
+    fulfillments,
+    holds,
+    orders,
+    publishing,
+)
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     HELD,
@@ -64,6 +71,7 @@ __all__ = [
 
 _BY_ENTITY: dict[type[Entity], Callable[[Case, Entity], Decision]] = {
     Order: orders.judge,  # type: ignore[dict-item]
+    Cancellation: cancellations.judge,  # type: ignore[dict-item]
     Fulfillment: fulfillments.judge,  # type: ignore[dict-item]
     InventoryLevel: publishing.inventory,  # type: ignore[dict-item]
     Return: booking.returned,  # type: ignore[dict-item]

@@ -64,7 +64,7 @@ def judge(case: Case, data: Fulfillment) -> Decision:
 def _told(case: Case, data: Fulfillment, order: Known, know: Known) -> Decision:
     envelope, before, mark = case.envelope, case.before, know.digest
     told = before is not None and before.state == TOLD
-    targets = targets_of(case, order)
+    targets = targets_of(case, order, data)
     if not targets:
         reason = f"order {order.label} came from {order.connection}, which is not told of shipments"
         return Decision(applied=True, reason=reason, know=know)
@@ -130,16 +130,23 @@ def fulfillment_digest(data: Fulfillment) -> str:
     )
 
 
-def targets_of(case: Case, order: Known) -> list[str]:
-    """The channel that sold it and the system that executes it, as far as they are to be told."""
+def targets_of(case: Case, order: Known, data: Fulfillment) -> list[str]:
+    """The channel that sold it and the system that executes it, as far as they are to be told.
+
+    What a marketplace shipped the executing system must book, also where it is the owner of all
+    other shipments and so on nobody's list.
+    """
     orders = case.rules.domains.get("orders")
     execute = orders.part(channel=order.connection).execute if orders else None
     wanted = (order.connection, execute)
-    return [
+    told = [
         name
         for name in case.domain.publish_to
         if name in wanted and name != case.envelope.connection
     ]
+    if execute and execute not in told and by_marketplace(case, data):
+        told += [execute] if case.rules.can(execute, "fulfillment.create") else []
+    return told
 
 
 def order_of(case: Case, data: Fulfillment) -> Known | None:

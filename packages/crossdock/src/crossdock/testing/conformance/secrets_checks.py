@@ -120,7 +120,7 @@ async def sent(case: Case) -> None:
                     value in f"{one.headers} {one.body.decode('latin-1')} {one.query}"
                     for value in secrets.values()
                 )
-                or any("sign" in key or "hmac" in key for key in one.headers)
+                or any(word in key for word in ("sign", "hmac", "token") for key in one.headers)
                 for one in seen
             ):
                 raise Failed(f"{name} sent no credential", "send it with every request")
