@@ -251,6 +251,12 @@ class TestHouses:
             news("fulfillment.shipped", "amazon"), data, placed.know, under=rules(domains=table)
         )
         assert asks(got) == ["fulfillment.create at erp"]
+        assert got.know is not None
+        told_back = replace(news("fulfillment.shipped", "erp"), subject=got.know.id)
+        own = data.model_copy(update={"number": "WH/OUT/1"})
+        echo = judge(told_back, own, placed.know, got.know, under=rules(domains=table))
+        assert (asks(echo), echo.exception) == ([], None)
+        assert "echo: erp booked what amazon told" in echo.reason
 
 
 class TestWishesToCancel:
@@ -271,6 +277,10 @@ class TestWishesToCancel:
         assert got.know is not None
         again = judge(news("cancellation.requested", "web", revision="6"), self.wish(), got.know)
         assert (asks(again), again.exception) == ([], None)
+        parked = replace(news("cancellation.requested", "web"), retry="1")
+        looked_at = judge(parked, self.wish(), got.know)
+        assert asks(looked_at) == []
+        assert looked_at.exception is not None, "news of its order must not close the case"
 
     def test_it_cancels_nothing_that_has_left(self, order: Known) -> None:
         (line_id,) = Book.load(order.facts).lines

@@ -333,6 +333,8 @@ def _unseen(items: Sequence[Item], seen: set[str]) -> tuple[list[Item], list[Ite
 
 _OTHERS = {"order": "order", "return_ref": "return"}
 """Fields by which an entity names another one, and of which kind that is."""
+_TOLD_BACK = frozenset({"product", "fulfillment"})
+"""Kinds of which one system's own record may be another's thing, made because we told it so."""
 
 
 def _resolve(tx: Connection, parsed: Sequence[tuple[Item, Entity]]) -> list[_News]:
@@ -347,8 +349,8 @@ def _resolve(tx: Connection, parsed: Sequence[tuple[Item, Entity]]) -> list[_New
             ref = getattr(data, field_name, None)
             if isinstance(ref, EntityRef) and ref.native_id:
                 names.add((speaker, kind, ref.native_id))
-        if item.envelope.kind == "product":
-            names.add((speaker, "product", item.envelope.native))
+        if item.envelope.kind in _TOLD_BACK:
+            names.add((speaker, item.envelope.kind, item.envelope.native))
     found = things.aliases(tx, names)
     return [_resolved(item, data, found) for item, data in parsed]
 
@@ -361,8 +363,8 @@ def _resolved(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]
             ours = aliases.get((envelope.connection, kind, ref.native_id))
             if ours and ours != ref.id:
                 updates[field_name] = EntityRef(id=ours, native_id=ref.native_id)
-    if envelope.kind == "product":
-        ours = aliases.get((envelope.connection, "product", envelope.native))
+    if envelope.kind in _TOLD_BACK:
+        ours = aliases.get((envelope.connection, envelope.kind, envelope.native))
         if ours and ours != envelope.subject:
             envelope = replace(envelope, subject=ours)
     return _News(item, envelope, data.model_copy(update=updates) if updates else data)

@@ -47,8 +47,8 @@ def judge(case: Case, data: Cancellation) -> Decision:
         return recorded(f"order {order.label} is cancelled or not taken already")
     if CODE in book.passed:
         return recorded(f"{book.passed[CODE]} has decided that order {order.label} goes on")
-    if CODE in book.holds:
-        return recorded(UNCHANGED)
+    if CODE in book.holds and not envelope.retry:
+        return recorded(UNCHANGED)  # looked at again, it is the same question: ask it again
     asked = {line.line_id: line.quantity for line in data.lines} or dict.fromkeys(book.lines)
     left = {line_id: book.open_of(line_id) for line_id in asked if book.open_of(line_id) > 0}
     if not left:

@@ -32,6 +32,8 @@ def judge(case: Case, data: Fulfillment) -> Decision:
     UnavailableError: it names an order of ours that is not known yet.
     """
     envelope = case.envelope
+    if case.before is not None and case.before.connection != envelope.connection:
+        return recorded(f"an echo: {envelope.connection} booked what {case.before.connection} told")
     order = order_of(case, data)
     if order is None:
         return evidence("belongs to an order that was not captured here")
