@@ -125,6 +125,24 @@ async def test_old_orders_come_once_by_the_older_api(box: AmazonSandbox, opened:
     assert "tokens_2021-03-01.createRestrictedDataToken" in box.calls
 
 
+async def test_many_old_orders_come_in_parts_so_that_a_poll_ends_soon(
+    box: AmazonSandbox, opened: Opened
+) -> None:
+    old = datetime.now(UTC) - timedelta(days=20)
+    for number in range(45):
+        box.account.sell({"TOTE": 1}, at=old + timedelta(hours=number * 9))
+    box.queue.kept.clear()
+    options = {"backfill_since": old - timedelta(days=1), "overlap_s": 0, "page_size": 4}
+    parts, cursor = [], None
+    for _ in range(4):
+        async with opened(**options, fba_inventory_every_s=-1, finances_every_s=-1) as port:
+            raws = [raw async for raw in port.poll(cursor)]
+            cursor = raws[-1].cursor if raws else cursor
+            parts.append([raw.key for raw in raws if raw.topic == "order/v0"])
+    assert [len(part) for part in parts] == [20, 20, 5, 0]
+    assert len({key for part in parts for key in part}) == 45
+
+
 async def test_a_missing_role_does_not_keep_the_rest_from_being_read(
     box: AmazonSandbox, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,14 @@ from typing import Any
 
 import crossdock
 import pytest
-from crossdock.canonical import EntityRef, Fulfillment, FulfillmentLine
+from crossdock.canonical import (
+    EntityRef,
+    Fulfillment,
+    FulfillmentLine,
+    Money,
+    TaxLine,
+    Totals,
+)
 from crossdock_odoo.sandbox import OdooSandbox
 from crossdock_odoo.sandbox_control import report
 from crossdock_odoo.sandbox_seed import warehouse
@@ -71,3 +78,31 @@ async def test_without_that_warehouse_it_is_refused_and_nothing_is_written(
         warehouse(box.store, box.methods.stock, "FBA", "Amazon")
         await odoo.apply(command(by_marketplace(order())))
     assert report(box)["orders"][0]["amount_total"] == float(Decimal("69.84"))
+
+
+@pytest.mark.parametrize("included", [False, True])
+async def test_tax_that_the_marketplace_remits_is_not_ours(
+    included: bool, box: OdooSandbox, connect: Any, order: Any, command: Any
+) -> None:
+    """No rate is told of it, and none is needed."""
+    sold = order()
+    tax = TaxLine(
+        title="Tax",
+        amount=Money(amount="2.00", currency="USD"),
+        included=included,
+        remitted_by="marketplace",
+    )
+    line = sold.lines[0].model_copy(update={"taxes": (tax,), "discounts": ()})
+    total = Decimal("25.00") if included else Decimal("27.00")
+    sold = sold.model_copy(
+        update={
+            "lines": (line,),
+            "shipping": (),
+            "totals": Totals(total=Money(amount=total, currency="USD")),
+        }
+    )
+    async with connect(box, max_total_difference="0") as odoo:
+        receipt = await odoo.apply(command(sold))
+    (made,) = report(box)["orders"]
+    assert made["amount_total"] == float(total - 2)
+    assert "the channel says" not in receipt.note

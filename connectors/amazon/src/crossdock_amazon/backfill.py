@@ -17,6 +17,9 @@ from crossdock_amazon.api import Api, csv, rows
 from crossdock_amazon.reading import text
 
 WINDOW = timedelta(days=7)
+AT_ONCE = 20
+"""Orders in one poll: with v0's rates that is some 40 seconds, while which nothing else is read."""
+DONE = "done"
 WITHOUT_ADDRESS = frozenset({"Pending", "PendingAvailability", "Canceled", "Unfulfillable"})
 
 
@@ -26,25 +29,35 @@ class Backfill:
 
     api: Api
 
-    async def read(self, since: str, until: str) -> AsyncIterator[tuple[Raw, str | None]]:
-        """Each order bought in [since, until), with how far that reaches where a window ends.
+    async def read(self, place: str, until: str) -> AsyncIterator[tuple[Raw | None, str]]:
+        """The next orders bought before `until`, and after the last of them the place to go on at.
 
-        An empty text: that was the last.
+        At most AT_ONCE, so that a poll ends soon. `place` is a time and how many orders of the
+        window that begins there were given; DONE when all is read. Before the last, it is empty.
         """
-        start, end = datetime.fromisoformat(since), datetime.fromisoformat(until)
+        time, _, given = place.partition("|")
+        start, skip = datetime.fromisoformat(time), int(given or "0")
+        end = datetime.fromisoformat(until)
         held: Raw | None = None
+        many = 0
         while start < end:
             stop = min(start + WINDOW, end)
-            async for raw in self._window(text(start), text(stop)):
+            count = 0
+            async for order in self._window(text(start), text(stop)):
+                count += 1
+                if count <= skip:
+                    continue
+                if many == AT_ONCE:
+                    yield held, f"{text(start)}|{count - 1}"
+                    return
                 if held is not None:
-                    yield held, None
-                held = raw
-            start = stop
-            if held is not None:
-                yield held, (text(stop) if stop < end else "")
-                held = None
+                    yield held, ""
+                held = await self.order(order)
+                many += 1
+            start, skip = stop, 0
+        yield held, DONE
 
-    async def _window(self, since: str, until: str) -> AsyncIterator[Raw]:
+    async def _window(self, since: str, until: str) -> AsyncIterator[dict[str, Any]]:
         async for page in self.api.pages(
             "ordersV0.getOrders",
             "orders/v0/orders",
@@ -58,7 +71,7 @@ class Backfill:
             param="NextToken",
         ):
             for order in rows(page, "payload", "Orders", what="ordersV0.getOrders"):
-                yield await self.order(order)
+                yield order
 
     async def order(self, order: dict[str, Any]) -> Raw:
         """One order with what belongs to it."""

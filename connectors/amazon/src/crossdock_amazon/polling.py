@@ -19,16 +19,17 @@ from crossdock import AuthError, RateLimitedError, Raw, RejectedError, jsontext
 
 from crossdock_amazon import mapping_notifications, mapping_orders, marks
 from crossdock_amazon.api import Api
-from crossdock_amazon.backfill import Backfill
+from crossdock_amazon.backfill import DONE, Backfill
 from crossdock_amazon.reading import Reading, text
 from crossdock_amazon.sqs import Message, Queue
 from crossdock_amazon.verifying import Verifier
 
 log = logging.getLogger("crossdock.amazon")
 
+SHORTEST_S = 10.0
+"""So long the queue is read in one poll, if there is so much; what is left waits for the next."""
 AGAIN_S = 60.0
 """A family that was refused is asked again after this."""
-DONE = "done"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ class Cursor:
                 str() as backfill,
                 str() as run,
                 int() as count,
-            ] if all(_is_time(one) for one in (begun, *read.values(), until or begun)):
+            ] if all(
+                _is_time(one) for one in (begun, *read.values(), until or begun)
+            ) and _is_place(backfill):
                 return cls(begun, read, page, until, backfill, run, count)
         raise crossdock.ContractError(
             f"the cursor {jsontext.shorten(given)} is none of Amazon's; clear it to begin anew"
@@ -97,6 +100,9 @@ class Poller:
     """Receipt handles, each with the count of the last record that its messages asked for."""
     _next: dict[str, float] = field(default_factory=dict)
     """Family to when it is due."""
+    _backfilled: bool = False
+    _read_to_its_end: str = ""
+    """The token of a page that was the last one of its sweep, and had nothing to store it with."""
     _quiet: dict[str, str] = field(default_factory=dict)
     """Until when a family had nothing to tell, after what the cursor says."""
 
@@ -166,7 +172,9 @@ class Poller:
     async def _told(self) -> AsyncIterator[Raw]:
         """What the queue holds, each message with what it asks to be read."""
         seen: set[str] = set()
-        while self.queue is not None:
+        # within their time of hiding, or they come again before they can be acknowledged
+        end = self.clock() + max(self.api.config.visibility_s / 3, SHORTEST_S)
+        while self.queue is not None and self.clock() < end:
             batch = await self.queue.receive()
             fresh = [one for one in batch if one.id not in seen]
             if not fresh:
@@ -215,7 +223,7 @@ class Poller:
         since = self._since(cursor, "orders")
         held: Raw | None = None
         until = cursor.until
-        page = cursor.page
+        page = cursor.page if cursor.page != self._read_to_its_end else ""
         async for records, told_until, following in self.reading.changed(since, page or None):
             until = until or told_until
             for raw in records:
@@ -226,10 +234,10 @@ class Poller:
             cursor = replace(cursor, page=following, until=until if following else "")
             if held is not None:
                 held.cursor = cursor.dump()
-        if held is None and not cursor.until:
+        if held is None:
             self._quiet["orders"] = until
-            return
-        if held is not None:
+            self._read_to_its_end = page
+        else:
             held.cursor = replace(cursor.at("orders", until), page="", until="").dump()
             yield held
 
@@ -266,12 +274,15 @@ class Poller:
 
     async def _backfill(self, cursor: Cursor) -> AsyncIterator[Raw]:
         """Old orders, a window after the other."""
-        if self.api.config.backfill_since is None or cursor.backfill == DONE:
+        if self.api.config.backfill_since is None or cursor.backfill == DONE or self._backfilled:
             return
-        begin = text(self.api.config.backfill_since)
-        async for raw, reached in self.backfill.read(cursor.backfill or begin, cursor.begun):
-            if reached is not None:
-                cursor = replace(cursor, backfill=reached or DONE)
+        begin = cursor.backfill or text(self.api.config.backfill_since)
+        async for raw, place in self.backfill.read(begin, cursor.begun):
+            if place:
+                cursor = replace(cursor, backfill=place)
+            if raw is None:
+                self._backfilled = True  # nothing to store it with: asked once more after a restart
+                return
             raw.cursor = cursor.dump()
             yield raw
 
@@ -279,6 +290,12 @@ class Poller:
         told = max(cursor.read.get(family, cursor.begun), self._quiet.get(family, ""))
         reach = timedelta(seconds=self.api.config.overlap_s)
         return text(datetime.fromisoformat(told) - reach)
+
+
+def _is_place(value: str) -> bool:
+    """Where the reading of old orders stands: a time, and how many after it were given."""
+    time_, _, given = value.partition("|")
+    return value in {"", DONE} or (_is_time(time_) and (not given or given.isdecimal()))
 
 
 def _is_time(value: object) -> bool:

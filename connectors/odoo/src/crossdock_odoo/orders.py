@@ -200,7 +200,7 @@ class Orders:
     async def adjustment(self, order: Order, state: Mapping[str, Any]) -> dict[str, str] | None:
         """The row of `load` for that line, or None; what the line said before is counted in."""
         config = self.rpc.config
-        off = order.totals.total.amount - total_of(order, state)
+        off = saleorder.owed(order) - total_of(order, state)
         if not config.adjust_totals or not off or abs(off) > self._adjustable(order):
             return None
         name = saleorder.difference_name(order.id or "")
@@ -237,7 +237,7 @@ class Orders:
     def check_total(self, order: Order, state: Mapping[str, Any]) -> None:
         """RejectedError `total_differs`: by more than the configuration allows."""
         allowed = self.rpc.config.max_total_difference
-        total, asked = total_of(order, state), order.totals.total.amount
+        total, asked = total_of(order, state), saleorder.owed(order)
         if allowed is not None and abs(total - asked) > allowed:
             raise crossdock.RejectedError(
                 f"{state['name']}, our order {order.number}, comes to {total:f} {order.currency} "
@@ -322,7 +322,7 @@ class Orders:
         note = f"{state['name']}, total {total:f} {order.currency}"
         if state["state"] in DRAFT:
             note += ", held as a quotation"
-        asked = order.totals.total.amount
+        asked = saleorder.owed(order)
         if abs(total - asked) > self._rounding(order):
             note += f"; the channel says {asked:f}: {total - asked:+f}"
         return crossdock.Receipt(native_id=str(native), note=note, extra_ids=lines)

@@ -110,7 +110,8 @@ def positions(
         name = line_name(order_id, line.line_id)
         net = _net(line, quantity).quantize(unit, ROUND_HALF_UP)
         list_price = line.unit_price.amount if line.discounts else None
-        price, rest = unit_price(net, quantity, digits, unit, taxes=line.taxes, first=list_price)
+        taxes = own_taxes(line.taxes)
+        price, rest = unit_price(net, quantity, digits, unit, taxes=taxes, first=list_price)
         found.append(
             Position(
                 name=name,
@@ -118,7 +119,7 @@ def positions(
                 text=line.title or line.sku,
                 quantity=quantity,
                 price=price,
-                taxes=line.taxes,
+                taxes=taxes,
             )
         )
         if rest:
@@ -129,11 +130,12 @@ def positions(
                     text=_rest_text(line, discount_shown=price == list_price),
                     quantity=Decimal(1),
                     price=rest,
-                    taxes=line.taxes,
+                    taxes=taxes,
                 )
             )
     for number, carriage in enumerate(order.shipping):
         charged = carriage.price.amount - _sum(carriage.discounts)
+        charged -= remitted(carriage.taxes, included=True)
         found.append(
             Position(
                 name=own_name(order_id, "ship", number),
@@ -141,11 +143,34 @@ def positions(
                 text=_shipping_text(carriage),
                 quantity=Decimal(1),
                 price=charged.quantize(unit, ROUND_HALF_UP),
-                taxes=carriage.taxes,
+                taxes=own_taxes(carriage.taxes),
                 delivery=True,
             )
         )
     return found
+
+
+def own_taxes(taxes: Sequence[TaxLine]) -> tuple[TaxLine, ...]:
+    """Those that the merchant owes: what a marketplace remits itself is not in these books."""
+    return tuple(tax for tax in taxes if tax.remitted_by != "marketplace")
+
+
+def remitted(taxes: Sequence[TaxLine], *, included: bool | None = None) -> Decimal:
+    """What a marketplace remits itself; of prices that contain it, of others, or both."""
+    return sum(
+        (
+            tax.amount.amount
+            for tax in taxes
+            if tax.remitted_by == "marketplace" and included in (None, tax.included)
+        ),
+        Decimal(0),
+    )
+
+
+def owed(order: Order) -> Decimal:
+    """What the order comes to for the merchant: the channel's total less what it remits itself."""
+    taxes = [tax for line in (*order.lines, *order.shipping) for tax in line.taxes]
+    return order.totals.total.amount - remitted(taxes)
 
 
 def unit_price(
@@ -265,7 +290,7 @@ def origin(order: Order) -> str:
 
 def _net(line: OrderLine, quantity: Decimal) -> Decimal:
     """What the customer pays for `quantity`: a discount counts for the whole line ordered."""
-    discount = _sum(line.discounts)
+    discount = _sum(line.discounts) + remitted(line.taxes, included=True)
     if quantity != line.ordered:
         discount = discount * quantity / line.ordered
     return line.unit_price.amount * quantity - discount

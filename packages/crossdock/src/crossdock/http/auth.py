@@ -78,6 +78,8 @@ class TokenAuth:
         if self._token is None or time.monotonic() >= self._renew_at:
             if self._under_way is None:
                 self._under_way = asyncio.create_task(self._renew(http), name="renew token")
+                # when all who wait have gone (a connection closed), nobody is left to be told
+                self._under_way.add_done_callback(_looked_at)
             # whoever gives up waiting must not end it for the others
             await asyncio.shield(self._under_way)
         assert self._token is not None
@@ -119,6 +121,12 @@ class TokenAuth:
 
     def __repr__(self) -> str:
         return f"TokenAuth({self._header!r}, {'a token' if self._token else 'no token yet'})"
+
+
+def _looked_at(task: "asyncio.Task[None]") -> None:
+    """Its error was told to whoever waited, if anybody did."""
+    if not task.cancelled():
+        task.exception()
 
 
 def oauth(
