@@ -169,8 +169,9 @@ def remitted(taxes: Sequence[TaxLine], *, included: bool | None = None) -> Decim
 
 def owed(order: Order) -> Decimal:
     """What the order comes to for the merchant: the channel's total less what it remits itself."""
-    taxes = [tax for line in (*order.lines, *order.shipping) for tax in line.taxes]
-    return order.totals.total.amount - remitted(taxes)
+    goods = sum((remitted(line.taxes) for line in order.lines), Decimal(0))
+    carriage = sum((remitted(line.taxes) for line in order.shipping), Decimal(0))
+    return order.totals.total.amount - goods - carriage
 
 
 def unit_price(
