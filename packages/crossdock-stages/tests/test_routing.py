@@ -34,7 +34,6 @@ from crossdock.errors import UnavailableError
 from crossdock.events import COMMAND_TYPES, Envelope
 from crossdock.identity import entity_id
 from crossdock_stages import judgement
-from crossdock_stages.book import Book
 from crossdock_stages.judgement import Decision
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.rules import DOMAINS, Domain, Override, Place, Rules
@@ -260,48 +259,16 @@ class TestHouses:
 
 
 class TestWishesToCancel:
-    def wish(self, **fields: Any) -> Cancellation:
-        base = {
-            "order": EntityRef(id=ORDER, native_id="1"),
-            "reason": "customer",
-            "requested_at": DAY,
-        }
-        return Cancellation(**{**base, **fields})
-
-    def test_it_is_held_and_a_person_is_asked_once(self, order: Known) -> None:
-        got = judge(news("cancellation.requested", "web"), self.wish(), order)
-        assert asks(got) == ["order.hold at erp"]
-        assert got.exception is not None
-        assert got.exception.reason == "cancellation_requested"
-        assert "asks at web to cancel it" in str(got.exception)
-        assert got.know is not None
-        again = judge(news("cancellation.requested", "web", revision="6"), self.wish(), got.know)
-        assert (asks(again), again.exception) == ([], None)
-        parked = replace(news("cancellation.requested", "web"), retry="1")
-        looked_at = judge(parked, self.wish(), got.know)
-        assert asks(looked_at) == []
-        assert looked_at.exception is not None, "news of its order must not close the case"
-
-    def test_it_cancels_nothing_that_has_left(self, order: Known) -> None:
-        (line_id,) = Book.load(order.facts).lines
-        line = FulfillmentLine(line_id=line_id, quantity=5)
-        data = Fulfillment(order=EntityRef(id=ORDER), lines=(line,), location="DC1")
-        shipped = judge(news("fulfillment.shipped", "dc1"), data, order).also[0]
-        got = judge(news("cancellation.requested", "web"), self.wish(), shipped)
-        assert (asks(got), got.exception) == ([], None)
-        assert "too late" in got.reason
-
-    def test_a_wish_that_was_refused_lets_the_order_go_on(self, order: Known) -> None:
-        held = judge(news("cancellation.requested", "web"), self.wish(), order).know
-        assert held is not None
-        got = judge(
-            news("cancellation.rejected", "web", revision="6"), self.wish(state="rejected"), held
+    def test_a_wish_that_is_told_again_with_the_order_is_one_case(self, order: Known) -> None:
+        data = Cancellation(
+            order=EntityRef(id=ORDER, native_id="1"), reason="customer", requested_at=DAY
         )
-        assert asks(got) == ["order.release at erp"]
-
-    def test_it_waits_for_its_order(self) -> None:
-        with pytest.raises(UnavailableError, match="not known yet"):
-            judge(news("cancellation.requested", "web"), self.wish())
+        got = judge(news("cancellation.requested", "web"), data, order)
+        assert got.exception is not None
+        assert got.know is not None
+        later = data.model_copy(update={"requested_at": DAY.replace(day=3)})
+        again = judge(news("cancellation.requested", "web", revision="6"), later, order, got.know)
+        assert again.exception is None
 
 
 class TestReturns:

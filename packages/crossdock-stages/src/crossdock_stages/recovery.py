@@ -74,7 +74,6 @@ SUGGESTIONS: Mapping[str, str] = {
     "no_address": "Ask the customer for an address; the order goes on by itself when it is there.",
     "bad_address": "Complete the address at the channel; the order goes on by itself then.",
     "no_shipping_method": "Choose a way of shipping at the channel, or resolve to go on without.",
-    "cancellation_requested": "Cancel it at its channel, or resolve to ship it after all.",
     "cancelled_after_shipping": "Stop the parcel or await its return, and tell the channel.",
     "cancelled_after_delivery": "Agree on a return with the customer, and tell the channel.",
     "shipped_more_than_ordered": "Ask the house what left; retry after the order was edited.",

@@ -22,14 +22,7 @@ from crossdock.canonical import (
 )
 from crossdock.events import Envelope
 
-from crossdock_stages.judgement import (
-    booking,
-    cancellations,
-    fulfillments,
-    holds,
-    orders,
-    publishing,
-)
+from crossdock_stages.judgement import booking, fulfillments, holds, orders, publishing
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     HELD,
@@ -71,7 +64,6 @@ __all__ = [
 
 _BY_ENTITY: dict[type[Entity], Callable[[Case, Entity], Decision]] = {
     Order: orders.judge,  # type: ignore[dict-item]
-    Cancellation: cancellations.judge,  # type: ignore[dict-item]
     Fulfillment: fulfillments.judge,  # type: ignore[dict-item]
     InventoryLevel: publishing.inventory,  # type: ignore[dict-item]
     Return: booking.returned,  # type: ignore[dict-item]

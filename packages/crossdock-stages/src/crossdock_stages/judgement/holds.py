@@ -17,8 +17,8 @@ from crossdock_stages.judgement.basis import (
     Case,
     Decision,
     Wish,
-    content_mark,
     evidence,
+    mark_of,
     recorded,
     unsupported,
 )
@@ -108,7 +108,10 @@ def declined(case: Case, data: Cancellation) -> Decision:
 def asked_to_cancel(case: Case, data: Cancellation) -> Decision:
     """A channel's customer asks to cancel: asking is not cancelling, so a person answers."""
     order = _order(case, data)
-    know = case.learnt(content_mark(data))
+    # not when: some channels state the wish with each change of the order, and no time of its own
+    know = case.learnt(
+        mark_of([data.state, data.reason, [line.model_dump(mode="json") for line in data.lines]])
+    )
     if case.before is not None and case.before.digest == know.digest:
         return recorded("nothing changed", know)
     if data.state != "requested" or order.state not in {HELD, REQUESTED, SUBMITTED}:
