@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from crossdock.connector import Ignore
+from crossdock.connector import Ignore, Window
 from crossdock.errors import ContractError, RejectedError, UnavailableError
 from crossdock_x12_wms import files, x12
 from crossdock_x12_wms.mapping import translate
@@ -373,3 +373,25 @@ async def test_leniently_a_document_without_its_end_is_refused_all_the_same(edi:
         (raw,) = await edi.polled(port)
         with pytest.raises(ContractError, match="846 0001 has no SE"):
             list(translate(raw))
+
+
+async def test_what_was_shipped_can_be_told_again(edi: Any) -> None:
+    """A snapshot: the last word of each shipment, taken over or still lying there, by its time."""
+    async with edi.opened() as port:
+        number = (await port.apply(edi.order())).native_id
+        edi.house.read()
+        for shipment in ("BOL1", "BOL2", "BOL1"):
+            edi.house.ship(number, shipment=shipment)
+        edi.house.count({"MUG-WHITE": "5"})
+        raws = await edi.polled(port)
+        edi.house.ship(number, shipment="BOL3")
+        told = [raw async for raw in port.snapshot(Window(kind="fulfillment"))]
+        assert [raw.key for raw in told] == ["945:BOL1", "945:BOL2", "945:BOL3"]
+        last = [raw for raw in raws if raw.topic == "945"][-1]
+        assert told[0].data == last.data
+        late = Window(kind="fulfillment", since=edi.house.now)
+        assert [raw.key async for raw in port.snapshot(late)] == ["945:BOL3"]
+        early = Window(kind="fulfillment", until=edi.house.now - timedelta(seconds=1))
+        assert "945:BOL3" not in [raw.key async for raw in port.snapshot(early)]
+        with pytest.raises(RejectedError, match="not inventory"):
+            await anext(port.snapshot(Window(kind="inventory")))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from crossdock.bus import Bus
 from crossdock.canonical import InventoryLevel, Order
 from crossdock.connector import Connector, Window
+from crossdock.errors import RejectedError
 from crossdock.events import Envelope, Raw
 from crossdock.identity import entity_id
 from crossdock_stages import reconcile
@@ -360,6 +361,25 @@ async def test_who_cannot_be_asked_is_named(world: House8) -> None:
     report = await world.compare("orders")
     assert len(report.skipped) == 2
     assert "Snapshots" in report.skipped[0]
+
+
+class Silent(Holder):
+    """It can say what it holds, but not of this kind."""
+
+    async def snapshot(self, window: Window) -> AsyncIterator[Raw]:
+        for raw in self.facts:
+            yield Raw("facts", [raw], key="k")
+        raise RejectedError(f"it can say what it shipped, not {window.kind}", reason="not_handled")
+
+
+async def test_who_cannot_say_this_is_left_out_and_named(world: House8) -> None:
+    world.ports["erp"] = Silent()
+    report = await world.compare("inventory")
+    (skipped,) = report.skipped
+    assert skipped == "erp cannot say what it holds: it can say what it shipped, not inventory"
+    world.ports["erp"] = Silent(*[level(f"S{n}", n) for n in range(500)])
+    with pytest.raises(RejectedError, match="what it shipped"):
+        await world.compare("inventory")  # half of it is worse than nothing
 
 
 async def test_pages_are_compared_one_by_one(world: House8) -> None:

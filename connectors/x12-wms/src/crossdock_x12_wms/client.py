@@ -24,7 +24,7 @@ from crossdock_x12_wms.envelopes import Interchange
 from crossdock_x12_wms.folders import MAX_BYTES, Folder, LocalFolder, age_s
 from crossdock_x12_wms.journal import Journal, Letter
 from crossdock_x12_wms.records import Draft, Record
-from crossdock_x12_wms.rules import SKUS, Rules, Told
+from crossdock_x12_wms.rules import SKUS, Rules, Told, moment
 from crossdock_x12_wms.sftp import SftpFolder
 
 HANDLES = ("fulfillment_order.create", "fulfillment_order.cancel", "transfer.create")
@@ -111,6 +111,51 @@ class X12Wms:
                     delivery_id=f"{records.OVERDUE}:{one['control']}:{one['number']}",
                     cursor=f"{last:09d}",
                 )
+
+    async def snapshot(self, window: crossdock.Window) -> AsyncIterator[crossdock.Raw]:
+        """Shipments, as the files say that we took over or find waiting; the last word of each.
+
+        RejectedError: another kind. Stock is none: a warehouse tells it when it likes, and what an
+        old report says is not what lies there now.
+        """
+        if window.kind != "fulfillment":
+            raise RejectedError(
+                f"an EDI warehouse can say what it shipped (fulfillment), not {window.kind}",
+                reason="not_handled",
+            )
+        last: dict[tuple[str, str], Draft] = {}
+        async for data in self._kept(window):
+            for draft in self._drafts(data):
+                if draft.topic in records.SHIPMENTS and self._within(draft, window):
+                    (one,) = files.interchanges(draft.text)
+                    (document,) = (d for group in one.groups for d in group.documents)
+                    last[draft.topic, records.shipment_number(document)] = draft
+        for (topic, number), draft in last.items():
+            raw = await self._raw(draft, "")
+            raw.key = f"{topic}:{number}"[:180]
+            yield raw
+
+    async def _kept(self, window: crossdock.Window) -> AsyncIterator[bytes]:
+        """Files of the journal, then those that wait; a day is given for clocks that differ."""
+        since = window.since.timestamp() - 86_400 if window.since is not None else 0.0
+        for place in await self.journal.places(since):
+            data = await self.journal.taken(place)
+            if data is not None:
+                yield data
+        for one in sorted(await self.folder.names(self.config.inbox), key=lambda f: f.modified):
+            if files.is_named_whole(one.name):
+                data = await self.folder.read(f"{self.config.inbox}/{one.name}")
+                if data is not None and len(data) <= MAX_BYTES and files.is_whole(data):
+                    yield data
+
+    def _within(self, draft: Draft, window: crossdock.Window) -> bool:
+        rules = Rules.of(self._rules(), "rules")
+        at = moment(draft.sent[0], draft.sent[1], rules.zone)
+        if at is None:
+            return True
+        return (window.since is None or at >= window.since) and (
+            window.until is None or at < window.until
+        )
 
     def _document(self, wish: writing.Wish) -> tuple[str, list[Any]]:
         """Which document, with its version where it needs one, and its body."""

@@ -172,6 +172,12 @@ class Journal:
         places = [int(n) for n in names if n.isdecimal() and n.isascii()]
         return min((n for n in places if n >= place), default=place)
 
+    async def places(self, since: float) -> list[int]:
+        """The places of files taken at or after this time (seconds since 1970), oldest first."""
+        found = await self._folder.names(self._at("taken"))
+        names = (one.name.partition(".")[0] for one in found if one.modified >= since)
+        return sorted(int(n) for n in names if n.isdecimal() and n.isascii())
+
     async def told(self) -> int:
         """Up to which place files are known to be landed, and are acknowledged."""
         data = await self._folder.read(self._at("told"))

@@ -19,6 +19,7 @@ from crossdock_x12_wms.rules import Rules, Told
 
 UNREADABLE = "unreadable"
 SHORT = "short"
+SHIPMENTS = frozenset({"945", "856", "DESADV"})
 OVERDUE = "overdue"
 BACKORDER = frozenset({"BP", "BK", "BO", "BM", "OF", "FS", "PR", "SS"})
 """Codes (368, 4221) by which a warehouse says that the rest will follow."""
@@ -77,6 +78,8 @@ class Draft:
     """Our number that the document names."""
     controls: tuple[str, ...] = ()
     """Control numbers of ours that it acknowledges."""
+    sent: tuple[str, str] = ("", "")
+    """Date and time of its group."""
 
 
 def shipment(document: Document, rules: Rules) -> Shipment:
@@ -136,9 +139,10 @@ def _of(cut: files.Cut, rules: Rules) -> Iterator[Draft]:
         delivery_id=cut.id,
         answers_to=number,
         controls=tuple(dict.fromkeys(v.control for v in acknowledging.verdicts(document))),
+        sent=(cut.group.date or cut.interchange.date, cut.group.time or cut.interchange.time),
     )
     yield own
-    if document.type in {"945", "856", "DESADV"} and _is_short(document, rules):
+    if document.type in SHIPMENTS and _is_short(document, rules):
         yield replace(own, topic=SHORT, delivery_id=f"{SHORT}:{cut.id}")
 
 
@@ -147,6 +151,13 @@ def _is_short(document: Document, rules: Rules) -> bool:
         return bool(short_lines(shipment(document, rules)))
     except ContractError:
         return False  # its own record tells what is wrong with it
+
+
+def shipment_number(document: Document) -> str:
+    """The warehouse's own number of a shipment."""
+    tag, element = {"945": ("W06", 4), "856": ("BSN", 2), "DESADV": ("BGM", 2)}[document.type]
+    head = document.first(tag)
+    return head.get(element) if head is not None else ""
 
 
 def names(document: Document) -> str:

@@ -11,11 +11,13 @@ itself; deterministic ids make a repetition harmless), `tell` (the channel is to
 (a case on the exception desk). Nothing is repaired here: `compare` shows, `apply` does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from crossdock.canonical import InventoryLevel
 from crossdock.connector import Connector, Snapshots, Window
+from crossdock.errors import RejectedError
+from crossdock.events import Raw
 
 from crossdock_stages.ledger import Ledger
 from crossdock_stages.reconcile.basis import (
@@ -59,7 +61,7 @@ async def compare(
         if not isinstance(port, Snapshots):
             report.skipped.append(f"{name} cannot say what it holds (port Snapshots)")
             continue
-        async for page in pages(port.snapshot(window)):
+        async for page in _told(report, name, port, window):
             said = read(name, connectors[name], page, report)
             found = await ledger.read(lambda tx, s=said: facts(tx, domain, s))  # type: ignore[misc]
             if domain == "orders":
@@ -76,7 +78,7 @@ async def compare(
             if name in rules.channels and isinstance(port, Snapshots):
                 await _channel(report, name, port, connectors[name], ledger, window)
     for name, port in copies:
-        async for page in pages(port.snapshot(window)):
+        async for page in _told(report, name, port, window):
             said = read(name, connectors[name], page, report)
             found = await ledger.read(
                 lambda tx, s=said, n=name: copied(tx, n, s, owners)  # type: ignore[misc]
@@ -85,6 +87,21 @@ async def compare(
     if domain == "orders":
         await executed(report, table, ports, connectors, ledger, window)
     return report
+
+
+async def _told(
+    report: Report, name: str, port: Snapshots, window: Window
+) -> AsyncIterator[list[Raw]]:
+    """What it holds, page by page; a word in the report where it refuses to say that at all."""
+    begun = False
+    try:
+        async for page in pages(port.snapshot(window)):
+            begun = True
+            yield page
+    except RejectedError as error:
+        if begun:  # half of it is worse than nothing
+            raise
+        report.skipped.append(f"{name} cannot say what it holds: {error.message}")
 
 
 def _copies(
