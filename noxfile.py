@@ -115,6 +115,12 @@ def silence(session: nox.Session) -> None:
 
 
 @nox.session
+def propagation(session: nox.Session) -> None:
+    """From a landed order to less stock at three shops, the whole line at 200 orders a second."""
+    session.run("pytest", "tests/e2e/propagation.py", "-s", *session.posargs)
+
+
+@nox.session
 def life(session: nox.Session) -> None:
     """2,000 lives of an order of 50 steps each, with crashes, repetitions and outages."""
     session.run(
