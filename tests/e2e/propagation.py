@@ -1,9 +1,9 @@
 """How soon three shops show less of what one of them sold, at 200 orders a second.
 
-`nox -s propagation` prints what docs/quality/decide.md says. The whole line runs: signed webhooks in
-at the gateway, `crossdock run` with stock kept, each shop and the ERP a sandbox of its own. From the
-moment a webhook was landed to the receipt of the first figure told of that SKU, at that shop, after
-the order was decided on.
+`nox -s propagation` prints what docs/quality/decide.md says. The whole line runs: signed webhooks
+in at the gateway, `crossdock run` with stock kept, each shop and the ERP a sandbox of its own. From
+the moment a webhook was landed to the receipt of the first figure told of that SKU, at that shop,
+after the order was decided on.
 """
 
 import asyncio
