@@ -10,13 +10,17 @@ import pytest
 import sqlalchemy as sa
 from crossdock.bus import Bus
 from crossdock.canonical import (
+    Address,
     Entity,
     EntityRef,
     Fulfillment,
     FulfillmentLine,
+    FulfillmentOrder,
     InventoryLevel,
     LineComponent,
+    Money,
     Order,
+    PaymentSummary,
 )
 from crossdock.events import Envelope
 from crossdock.identity import entity_id
@@ -25,7 +29,7 @@ from crossdock_stages.decide import Decide
 from crossdock_stages.harness import House, Item
 from crossdock_stages.ledger import Ledger, settling
 from crossdock_stages.ledger.tables import landing, offers, outbox, reservations
-from crossdock_stages.rules import Domain, Override, Rules
+from crossdock_stages.rules import Domain, Override, Place, Rules
 from crossdock_stages.stock import Policy, available, lag_buffer, share_out, wanted
 from crossdock_stages.stockkeeper import Stockkeeper
 from crossdock_stages.topology import Topology
@@ -382,6 +386,39 @@ async def test_a_shortfall_is_an_event_and_a_case_never_a_silent_cap(
     assert "5 of MUG are wanted and 3 are there" in case.message
     (row,) = [one for one in await shop.rows(offers) if one.channel == "shop"]
     assert row.wanted == "0"
+
+
+async def test_a_line_ships_from_the_first_place_of_the_rule_that_has_all_of_it(
+    house: House, make_order: MakeOrder
+) -> None:
+    base = rules()
+    under = replace(
+        base,
+        domains={**base.domains, "fulfillment": Domain(owner="dc1", publish_to=("web",))},
+        handles={**base.handles, "dc1": frozenset({"fulfillment_order.create"})},
+        places=(Place(name="WH", region="eu"), Place(name="WH2", region="eu")),
+        regions={"eu": ("DE",)},
+    )
+    shop = Shop(house, under)
+    await shop.level(3)
+    level = InventoryLevel(sku="MUG", location="WH2", available=9)
+    await shop.tell(level, "inventory.level_changed", "L2", "erp")
+    order = make_order(shipping_address=Address(country="DE"))
+    await shop.tell(order, "order.placed")
+    (row,) = await shop.rows(reservations)
+    assert (row.location, row.quantity) == ("WH2", "5"), "set aside where it ships from"
+
+    async def instructions() -> list[str]:
+        rows = [row for row in await shop.rows(outbox) if row.type == "fulfillment_order.create"]
+        return [FulfillmentOrder.parse(bytes(row.body)).location for row in rows]
+
+    assert await instructions() == ["WH2"]
+    await shop.level(50)
+    paid = PaymentSummary(captured=Money(amount="50.00", currency="EUR"))
+    await shop.tell(order.model_copy(update={"payment": paid}), "order.paid")
+    assert await instructions() == ["WH2"], "it stays where it was instructed"
+    await shop.tell(make_order("2", shipping_address=Address(country="DE")), "order.placed", "2")
+    assert await instructions() == ["WH2", "WH"]
 
 
 async def test_the_owners_word_of_an_oversale_is_one_case_with_the_newest_figure(

@@ -95,6 +95,8 @@ class Book:
     """Checks that a person or a reviewer let pass, and who."""
     instructions: Mapping[str, Instruction] = field(default_factory=dict)
     """By place."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Lines that ship from another place than the first of the rule, for it had them all."""
     promised: str = ""
     """Until when the customer was told to have it, RFC 3339."""
     held_there: bool = False
@@ -222,6 +224,8 @@ class Book:
             plain["instructions"] = {
                 key: [one.id, one.house, one.mark] for key, one in self.instructions.items()
             }
+        if self.places:
+            plain["places"] = dict(self.places)
         if self.promised:
             plain["promised"] = self.promised
         if self.held_there:
@@ -261,6 +265,7 @@ class Book:
             instructions={
                 key: Instruction(*one) for key, one in plain.get("instructions", {}).items()
             },
+            places=plain.get("places", {}),
             promised=plain.get("promised", ""),
             held_there=plain.get("held_there", False),
             **parts,

@@ -140,7 +140,7 @@ class Decide:
                     known,
                     self.rules,
                     twins.get(one.envelope.subject, ()),
-                    _shortages(room, one, known),
+                    *_stock(room, one, known),
                 )
             except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
                 held.add(_queue_of(item))
@@ -375,22 +375,23 @@ def _missing(ahead: Ahead | None, here: set[str]) -> str | None:
     return next((one for one in ahead.rows if one not in here), None) if ahead else None
 
 
-def _shortages(
+def _stock(
     room: Stockroom | None, one: _News, known: Mapping[str, Known]
-) -> tuple[Shortage, ...]:
-    """What is missing for the order that this event is about."""
+) -> tuple[tuple[Shortage, ...], dict[str, str]]:
+    """What is missing for the order that this event is about, and where its lines are."""
     if room is None:
-        return ()
+        return (), {}
     if isinstance(one.data, Order) and one.envelope.name != "order.submitted":
         order = known.get(one.envelope.subject)
         book = Book.load(order.facts if order else "")
-        return room.shortages(one.envelope.subject, one.data, book)
+        own = one.envelope.subject
+        return room.shortages(own, one.data, book), room.places(own, one.data, book)
     if isinstance(one.data, Hold):
         order = known.get(one.data.order.id or "")
         if order is not None and order.body:
             book = Book.load(order.facts)
-            return room.shortages(order.id, Order.parse(order.body), book)
-    return ()
+            return room.shortages(order.id, Order.parse(order.body), book), {}
+    return (), {}
 
 
 def _outcome(decision: Decision) -> Literal["applied", "ignored", "held"]:

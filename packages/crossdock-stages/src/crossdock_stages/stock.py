@@ -133,10 +133,12 @@ def share_out(
     needs: Sequence[tuple[OrderLine, str, Decimal]],
     left: Mapping[str, Decimal],
     prefer: Iterable[str] = (),
+    named: Mapping[str, str] | None = None,
 ) -> tuple[list[tuple[str, str, Decimal]], Decimal]:
     """Set quantities of one SKU aside: (line id, location, quantity), and what is missing.
 
-    The place that the line names comes first, then the preferred ones, then the fullest. What is
+    The place that the line names comes first (or `named` by its id), then the preferred ones, then
+    the fullest. What is
     missing is set aside at the first place nevertheless, so that it is never promised twice.
     """
     rest = dict(left)
@@ -144,7 +146,8 @@ def share_out(
     out: list[tuple[str, str, Decimal]] = []
     missing = ZERO
     for line, _, quantity in needs:
-        places = [place for place in dict.fromkeys((line.location, *first)) if place in rest]
+        own = line.location or (named or {}).get(line.line_id)
+        places = [place for place in dict.fromkeys((own, *first)) if place in rest]
         for place in places:
             take = min(quantity, max(rest[place], ZERO))
             if take > 0:

@@ -99,6 +99,28 @@ class Stockroom:
                 out.append(Shortage(sku, asked, asked - missing, incoming))
         return tuple(out)
 
+    def places(self, order_id: str, order: Order, book: Book) -> dict[str, str]:
+        """New lines that the first place of the rule cannot ship whole, and the next one can."""
+        prefer = self._prefer(order)
+        out: dict[str, str] = {}
+        for sku, needs in wanted(order, book).items() if len(prefer) > 1 else ():
+            rest = self._left(sku, but=order_id)
+            for line, _, quantity in needs:
+                if line.location or line.components or line.line_id in book.lines:
+                    continue
+                able = [place for place in prefer if rest.get(place, ZERO) >= quantity]
+                if able:
+                    rest[able[0]] -= quantity
+                    if able[0] != prefer[0]:
+                        out[line.line_id] = able[0]
+        return out
+
+    def _prefer(self, order: Order) -> tuple[str, ...]:
+        """The places that ship to where the order goes, in the order of the rule."""
+        address = order.shipping_address
+        country = address.country if address is not None else None
+        return self.rules.ships_from(self.rules.region_of(country))
+
     def follow(
         self, envelope: Envelope, data: Entity, decision: Decision, known: Mapping[str, Known]
     ) -> tuple[Shortage, ...]:
@@ -154,7 +176,8 @@ class Stockroom:
         self._end([row for row in mine if "~" not in row.line_id])
         keep_s = self.inventory.reserve_s if now_known.state == HELD else GIVEN_S
         for sku, rows in needs.items():
-            shared, _ = share_out(rows, self._left(sku, but=order_id))
+            left = self._left(sku, but=order_id)
+            shared, _ = share_out(rows, left, self._prefer(order), book.places)
             for line_id, location, quantity in shared:
                 row = Reservation(
                     order_id=order_id,

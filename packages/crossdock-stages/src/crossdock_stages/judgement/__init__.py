@@ -3,7 +3,7 @@
 fact + known + rules → Decision: applied or ignored with a reason, new knowledge, commands
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from crossdock.canonical import (
     Cancellation,
@@ -104,10 +104,12 @@ def judge(
     rules: Rules,
     twins: tuple[Twin, ...] = (),
     shortages: tuple[Shortage, ...] = (),
+    places: Mapping[str, str] | None = None,
 ) -> Decision:
     """The decision on one event.
 
-    `twins` are other orders that might be the same purchase, `shortages` what is missing for it.
+    `twins` are other orders that might be the same purchase, `shortages` what is missing for it,
+    `places` where lines are that the first place of the rule has not got.
 
     UnavailableError: what it names is not known yet; the event must wait.
     """
@@ -120,7 +122,13 @@ def judge(
     place = getattr(data, "location", None)
     domain = domain.part(location=place, channel=envelope.connection, region=rules.region_at(place))
     case = Case(
-        envelope=envelope, known=known, rules=rules, domain=domain, twins=twins, shortages=shortages
+        envelope=envelope,
+        known=known,
+        rules=rules,
+        domain=domain,
+        twins=twins,
+        shortages=shortages,
+        places=places or {},
     )
     if isinstance(data, Hold):
         if envelope.connection not in (OURSELVES, *domain.reviewers):

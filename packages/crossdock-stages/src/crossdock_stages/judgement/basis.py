@@ -1,7 +1,7 @@
 """What every judgement is given and what it answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from crossdock import jsontext
 from crossdock.canonical import Entity
@@ -71,6 +71,8 @@ class Case:
     domain: Domain
     twins: tuple[Twin, ...] = ()
     shortages: tuple[Shortage, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Lines to the place that has all of them, where the rule's first place has not."""
 
     @property
     def before(self) -> Known | None:

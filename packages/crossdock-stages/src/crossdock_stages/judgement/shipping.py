@@ -53,7 +53,8 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
     for line in order.lines:
         if not carried(line):
             continue
-        place = place_of(line, region, case.rules)
+        place = line.location or book.places.get(line.line_id)
+        place = place or place_of(line, region, case.rules)
         channel = case.envelope.connection
         house = fulfillment.part(location=place, channel=channel, region=region).owner
         if house is None or house == execute:
