@@ -154,3 +154,23 @@ async def test_a_probe_tells_who_we_are(box: AmazonSandbox, opened: Opened) -> N
         "the account does not sell in marketplace A1PA6795UKMFR9",
         "1 notifications wait in the queue",
     )
+
+
+async def test_a_token_that_expired_is_renewed_once(box: AmazonSandbox, opened: Opened) -> None:
+    """Amazon says 403, not 401."""
+    order = box.account.sell({"TEE-S": 1})
+    async with opened() as port:
+        await port.probe()
+        box.expire()
+        raws = [raw async for raw in port.poll(None)]
+        assert f"order:{order['orderId']}" in {raw.key for raw in raws}
+
+
+async def test_names_and_addresses_by_a_restricted_token(
+    box: AmazonSandbox, opened: Opened
+) -> None:
+    box.account.sell({"TEE-S": 1})
+    async with opened(restricted_data=True) as port:
+        raws = [raw async for raw in port.poll(None) if raw.topic == "order"]
+    assert raws
+    assert box.calls["tokens_2021-03-01.createRestrictedDataToken"] == 1

@@ -37,6 +37,8 @@ class Api:
     config: AmazonConfig
     http: Http
     private: Http
+    tokens: tuple[TokenAuth, ...] = ()
+    """What gives those tokens."""
 
     async def order(self, order_id: str) -> Any:
         """One order as it is now. RejectedError: there is none."""
@@ -80,18 +82,27 @@ class Api:
         idempotent: bool = False,
     ) -> Response:
         """One call within its operation's budget; a refusal in Amazon's own words."""
-        answer = await (http or self.http).request(
-            method,  # type: ignore[arg-type]
-            path,
-            params=params,
-            json=body,
-            accept={400, 403, 404, 409, 413, 415, 422},
-            bucket=operation,
-            idempotent=idempotent,
-        )
-        if answer.status >= 400:
-            raise refused(operation, answer)
-        return answer
+        http = http or self.http
+        renewed = False
+        while True:
+            answer = await http.request(
+                method,  # type: ignore[arg-type]
+                path,
+                params=params,
+                json=body,
+                accept={400, 403, 404, 409, 413, 415, 422},
+                bucket=operation,
+                idempotent=idempotent,
+            )
+            if answer.status < 400:
+                return answer
+            error = refused(operation, answer)
+            # Amazon tells an expired token by 403, as it does a missing right
+            if renewed or answer.status != 403 or "expired" not in error.message.lower():
+                raise error
+            renewed = True
+            for token in self.tokens:
+                token.expired()
 
     async def pages(
         self,

@@ -121,13 +121,15 @@ async def open_amazon(config: AmazonConfig, context: crossdock.Context) -> Async
     url = f"{str(config.url).rstrip('/')}/"
     many = config.max_connections
     async with AsyncExitStack() as stack:
+        login = api.login(config)
         http = await stack.enter_async_context(
-            context.http(base_url=url, auth=api.login(config), limits=LIMITS, max_connections=many)
+            context.http(base_url=url, auth=login, limits=LIMITS, max_connections=many)
         )
+        restricted = api.restricted(config, http)
         private = await stack.enter_async_context(
             context.http(
                 base_url=url,
-                auth=api.restricted(config, http),
+                auth=restricted,
                 limits=LIMITS,
                 max_connections=many,
             )
@@ -141,7 +143,13 @@ async def open_amazon(config: AmazonConfig, context: crossdock.Context) -> Async
                     context.http(base_url=f"{where.scheme}://{where.netloc}", max_connections=2)
                 ),
             )
-        yield _made(config, api.Api(config, http, private), queue, context.connection, context.now)
+        yield _made(
+            config,
+            api.Api(config, http, private, (login, restricted)),
+            queue,
+            context.connection,
+            context.now,
+        )
 
 
 def _made(

@@ -73,6 +73,10 @@ class AmazonSandbox:
             ]
         )
 
+    def expire(self) -> None:
+        """The access token's hour is over; the next one is another."""
+        self.access_token += "-next"
+
     def connection(self, url: str) -> Mapping[str, object]:
         """What to write under `connections:`, secrets in the clear."""
         return {
@@ -144,8 +148,10 @@ class AmazonSandbox:
             return JSONResponse(refusal("NotFound", f"no operation {request.url.path}"), 404)
         operation, in_path = found
         if not self._genuine(request, operation):
-            told = refusal("Unauthorized", "Access to requested resource is denied.")
-            return JSONResponse(told, 403)
+            given = request.headers.get("x-amz-access-token", "")
+            gone = given and self.access_token.startswith(given)
+            why = "The access token you provided has expired." if gone else "Access is denied."
+            return JSONResponse(refusal("Unauthorized", why), 403)
         headers = {"x-amzn-RequestId": f"sandbox-{sum(self.calls.values())}"}
         rate, allowed = self._allowed(operation)
         if rate:

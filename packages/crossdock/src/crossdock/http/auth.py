@@ -92,6 +92,10 @@ class TokenAuth:
             self._token = None
         return True
 
+    def expired(self) -> None:
+        """Fetch anew at the next call: some vendors tell an expired token by another status."""
+        self._token = None
+
     async def _renew(self, http: "Http") -> None:
         try:
             token = await self._fetch(http)
