@@ -148,8 +148,8 @@ class AmazonSandbox:
             return JSONResponse(refusal("NotFound", f"no operation {request.url.path}"), 404)
         operation, in_path = found
         if not self._genuine(request, operation):
-            given = request.headers.get("x-amz-access-token", "")
-            gone = given and self.access_token.startswith(given)
+            shown = request.headers.get("x-amz-access-token", "")
+            gone = shown and self.access_token.startswith(shown)
             why = "The access token you provided has expired." if gone else "Access is denied."
             return JSONResponse(refusal("Unauthorized", why), 403)
         headers = {"x-amzn-RequestId": f"sandbox-{sum(self.calls.values())}"}
