@@ -121,6 +121,12 @@ def propagation(session: nox.Session) -> None:
 
 
 @nox.session
+def decisions(session: nox.Session) -> None:
+    """Events of orders' lives decided on in a second, with the ledger on SQLite."""
+    session.run("pytest", "packages/crossdock-stages/tests/decisions.py", "-s", *session.posargs)
+
+
+@nox.session
 def life(session: nox.Session) -> None:
     """2,000 lives of an order of 50 steps each, with crashes, repetitions and outages."""
     session.run(

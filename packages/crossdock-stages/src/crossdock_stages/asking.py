@@ -1,5 +1,7 @@
 """A wish as the message that asks for it."""
 
+from collections.abc import Sequence
+
 from crossdock.events import Envelope, now_text
 
 from crossdock_stages.judgement.basis import Wish
@@ -7,10 +9,23 @@ from crossdock_stages.ledger.traffic import ToSend
 from crossdock_stages.topology import Topology
 
 
-def ask(topology: Topology, wish: Wish, cause: Envelope | None, because: str) -> ToSend:
+def ask_all(
+    topology: Topology, wishes: Sequence[Wish], cause: Envelope | None, because: str
+) -> list[ToSend]:
+    """The same for several wishes; what several targets are told is written out once."""
+    bodies: dict[int, bytes] = {}
+    for wish in wishes:
+        if id(wish.data) not in bodies:
+            bodies[id(wish.data)] = wish.data.dump()
+    return [ask(topology, one, cause, because, bodies[id(one.data)]) for one in wishes]
+
+
+def ask(
+    topology: Topology, wish: Wish, cause: Envelope | None, because: str, body: bytes | None = None
+) -> ToSend:
     """The command for `wish`. `cause` is the event it follows from, None where time alone did it;
     `because` is what the outbox row names as its cause."""
-    body = wish.data.dump()
+    body = wish.data.dump() if body is None else body
     envelope = Envelope(
         id=wish.id,
         source=topology.source("crossdock"),

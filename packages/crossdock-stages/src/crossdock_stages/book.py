@@ -155,7 +155,7 @@ class Book:
             self,
             currency=order.currency,
             captured=payment.captured.amount if payment.captured else None,
-            axes=statuses(order).model_dump(),
+            axes=dict(vars(statuses(order))),
             lines={line.line_id: _line(line) for line in order.lines},
             foreign=frozenset(
                 line.line_id for line in order.lines if line.fulfilled_by not in hands

@@ -16,7 +16,7 @@ from crossdock.events import EVENT_TYPES, Envelope
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import judgement, recovery
-from crossdock_stages.asking import ask
+from crossdock_stages.asking import ask_all
 from crossdock_stages.book import Book
 from crossdock_stages.harness import House, Item, in_line
 from crossdock_stages.judgement import Decision, Twin
@@ -156,7 +156,7 @@ class Decide:
                 self._tell_shortfall(one, decision, short, known, out)
         if room is not None and out.went:
             cause = out.went[-1].envelope
-            out.sends += [ask(self.topology, wish, cause, cause.id) for wish in room.close(tx)]
+            out.sends += ask_all(self.topology, room.close(tx), cause, cause.id)
         self._write(tx, out, queues)
         return out
 
@@ -301,7 +301,7 @@ class Decide:
         if decision.over:
             out.over.append(decision.over)
             out.exceptions = [row for row in out.exceptions if row[-1] != decision.over]
-        out.sends += [ask(self.topology, wish, envelope, envelope.id) for wish in decision.wishes]
+        out.sends += ask_all(self.topology, decision.wishes, envelope, envelope.id)
 
 
 def _parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Trouble]]:

@@ -123,13 +123,8 @@ def _booked(order: Known, book: Book, data: Fulfillment, envelope: Envelope) -> 
 
 def fulfillment_digest(data: Fulfillment) -> str:
     """Stands for what others must know of a shipment."""
-    return mark_of(
-        {
-            "lines": [line.model_dump(mode="json") for line in data.lines],
-            "tracking": [t.model_dump(mode="json") for t in data.tracking],
-            "cancelled": data.cancelled_at is not None,
-        }
-    )
+    told = data.model_dump(mode="json", include={"lines", "tracking"})
+    return mark_of({**told, "cancelled": data.cancelled_at is not None})
 
 
 def targets_of(case: Case, order: Known, data: Fulfillment) -> list[str]:
