@@ -173,7 +173,8 @@ SUBJECT = Subject(
     config={
         "page_size": 5,
         "sweep_every_s": 0,
-        "fba_inventory_every_s": 0,
+        "fba_inventory_every_s": 86_400,
+        "finances_every_s": -1,  # test_polling reads money; here it costs two calls each poll
         "overlap_s": 86_400,
         "visibility_s": 0,
     },

@@ -20,7 +20,7 @@ from crossdock.identity import fingerprint
 from crossdock.reading import Count, Moment, Required, Shape, Text, TypedDict, fault
 from pydantic_core import core_schema
 
-from crossdock_amazon.mapping_orders import in_utc, moment
+from crossdock_amazon.moments import in_utc, moment
 
 TRANSACTION = "transaction"
 STATEMENT = "statement"

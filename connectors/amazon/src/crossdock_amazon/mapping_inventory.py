@@ -18,7 +18,7 @@ from crossdock.events import revision_of
 from crossdock.identity import fingerprint
 from crossdock.reading import Count, Moment, Required, Shape, Text, TypedDict
 
-from crossdock_amazon.mapping_orders import moment
+from crossdock_amazon.moments import moment
 
 TOPIC = "inventory"
 LISTING = "listing"

@@ -6,9 +6,8 @@ said until it is shipped or cancelled, then the order and one shipment by the ma
 the ERP has it as shipped and nobody sets stock aside for it.
 """
 
-import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -25,6 +24,7 @@ from crossdock.reading import Shape, Text, TypedDict, fault
 from crossdock_amazon import mapping_money, mapping_packages, shapes
 from crossdock_amazon.mapping_money import ZERO, Parts
 from crossdock_amazon.marketplaces import CURRENCIES
+from crossdock_amazon.moments import in_utc, moment
 
 TOPIC = "order"
 MISSING = "order/missing"
@@ -366,32 +366,6 @@ def _extension(rest: Mapping[str, Any]) -> dict[str, Any]:
     """Under our reverse-domain key; what is empty is left out."""
     kept = {key: in_utc(value) for key, value in rest.items() if value not in (None, "", [], {})}
     return {EXTENSION: kept} if kept else {}
-
-
-_OFFSET = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d:\d\d")
-
-
-def in_utc(value: Any) -> Any:
-    """The same with every time within it in UTC, so that one moment has one form."""
-    if isinstance(value, dict):
-        return {key: in_utc(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [in_utc(inner) for inner in value]
-    if isinstance(value, str) and _OFFSET.fullmatch(value):
-        try:
-            moment_ = datetime.fromisoformat(value).astimezone(UTC)
-        except (ValueError, OverflowError):
-            return value
-        return f"{moment_.replace(tzinfo=None).isoformat()}Z"
-    return value
-
-
-def moment(topic: str, at: str, text: str) -> datetime:
-    """A time that exists. ContractError: that day is in no calendar."""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise fault(topic, at, "a time such as 2026-01-31T12:00:00Z", text) from None
 
 
 def key_of(order_id: str) -> str:

@@ -8,6 +8,7 @@ from crossdock.canonical import EntityRef, Fulfillment, FulfillmentLine, Trackin
 from crossdock.reading import fault
 
 from crossdock_amazon import shapes
+from crossdock_amazon.moments import moment
 
 BY_AMAZON = "AMAZON"
 """The number of the one shipment that stands for all that Amazon's hands shipped of an order."""
@@ -118,9 +119,4 @@ def status_of(package: shapes.Package) -> str:
 
 
 def _when(topic: str, at: str, text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise fault(topic, at, "a time such as 2026-01-31T12:00:00Z", text) from None
+    return moment(topic, at, text) if text else None
