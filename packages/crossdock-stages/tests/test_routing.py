@@ -156,6 +156,21 @@ class TestHouses:
         parts = [[line.line_id for line in wish.data.lines] for wish in got.wishes[1:]]  # type: ignore[attr-defined]
         assert parts == [["1"], ["2"]]
 
+    def test_a_line_that_goes_elsewhere_is_called_off_where_it_was(
+        self, make_order: MakeOrder
+    ) -> None:
+        (line,) = make_order().lines
+        here = line.model_copy(update={"location": "DC1"})
+        there = line.model_copy(update={"location": "DC2"})
+        first = judge(news("order.placed", "web"), make_order(lines=(here,)))
+        assert first.know is not None
+        moved = news("order.updated", "web", revision="6")
+        got = judge(moved, make_order(lines=(there,)), first.know)
+        assert [(wish.type, wish.target) for wish in got.wishes] == [
+            ("fulfillment_order.cancel", "dc1"),
+            ("fulfillment_order.create", "dc2"),
+        ]
+
     def test_they_are_called_off_with_the_order(self, make_order: MakeOrder) -> None:
         first = judge(news("order.placed", "web"), make_order())
         assert first.know is not None

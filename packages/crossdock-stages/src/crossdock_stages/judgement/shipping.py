@@ -21,11 +21,6 @@ def region_of(order: Order, rules: Rules) -> str | None:
     return rules.region_of(address.country) if address is not None else None
 
 
-def place_of(line: OrderLine, region: str | None, rules: Rules) -> str | None:
-    """From where a line is shipped: the channel's wish, else the first place for the region."""
-    return line.location or next(iter(rules.ships_from(region)), None)
-
-
 def carried(line: OrderLine) -> bool:
     """Whether we have to carry this line; a gift card or a service is not carried."""
     return line.requires_shipping and line.fulfilled_by in OURS
@@ -49,12 +44,12 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
     if fulfillment is None:
         return Instructed((), book)
     region = region_of(order, case.rules)
+    first = next(iter(case.rules.ships_from(region)), None)
     wanted: dict[str, tuple[str, list[OrderLine]]] = {}
     for line in order.lines:
         if not carried(line):
             continue
-        place = line.location or book.places.get(line.line_id)
-        place = place or place_of(line, region, case.rules)
+        place = line.location or book.places.get(line.line_id) or first
         channel = case.envelope.connection
         house = fulfillment.part(location=place, channel=channel, region=region).owner
         if house is None or house == execute:
@@ -64,10 +59,14 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
     wishes: list[Wish] = []
     unable: list[str] = []
     given = dict(book.instructions)
+    for place in [place for place in given if place not in wanted]:  # its lines went elsewhere
+        if case.rules.can(given[place].house, "fulfillment_order.cancel"):
+            wishes.append(_cancel(case, order, place, given.pop(place)))
+        else:
+            unable.append(given[place].house)
     for place, (house, lines) in wanted.items():
         mark = _mark(order, lines)
         old = given.get(place)
-        amounts = {line.line_id: max(book.open_of(line.line_id), Decimal(0)) for line in lines}
         if old is not None and old.mark == mark:
             continue
         if old is not None:
@@ -76,6 +75,7 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
                 continue
             wishes.append(_cancel(case, order, place, old))
             del given[place]
+        amounts = {line.line_id: max(book.open_of(line.line_id), Decimal(0)) for line in lines}
         if any(amounts.values()):
             wish = _create(case, order, place, house, lines, amounts, mark)
             wishes.append(wish)
