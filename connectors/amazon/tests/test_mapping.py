@@ -5,7 +5,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from amazon_samples import CHECK, OLD, RICH, SAO_PAULO, SEATTLE, TOKYO, TURKEY, sample, told
+from amazon_samples import (
+    AT_AMAZON,
+    CHECK,
+    OLD,
+    RICH,
+    SAO_PAULO,
+    SEATTLE,
+    TOKYO,
+    TURKEY,
+    sample,
+    told,
+)
 from crossdock import ContractError, Ignore, RejectedError
 from crossdock.canonical.order import statuses
 from crossdock_amazon import sandbox_models
@@ -222,6 +233,21 @@ def test_what_contradicts_itself_is_refused_at_its_place(change: Any, pointer: s
     with pytest.raises(ContractError) as caught:
         list(translate(sample("order", body).raw()))
     assert caught.value.pointer == pointer
+
+
+def test_what_lies_at_amazon_by_bucket() -> None:
+    (event,) = translate(AT_AMAZON.raw())
+    level = event.data
+    assert (level.sku, level.location) == ("ECHO-POP-US-BLK", "FBA")
+    assert level.available == 40
+    assert level.reserved == 6
+    assert level.quality_control == 3  # researching
+    assert level.damaged == 21  # six sorts of unsellable
+    assert level.on_hand == 70
+    assert level.incoming == 8
+    assert level.sub_buckets["expiredQuantity"] == 6
+    assert level.sub_buckets["researchingQuantityInMidTerm"] == 2
+    assert event.native_id == "ECHO-POP-US-BLK@FBA"
 
 
 def test_lines_of_a_transaction_come_to_its_total() -> None:

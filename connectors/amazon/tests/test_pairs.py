@@ -4,10 +4,14 @@ import re
 from typing import Any
 
 import pytest
+from crossdock import RejectedError
 from crossdock.http import Http
 from crossdock.testing.sandbox import serve
+from crossdock_amazon.rates import LIMITS
 from crossdock_amazon.sandbox import AmazonSandbox
 from crossdock_amazon.sandbox_models import as_text, operations, pairs
+
+from conftest import Opened
 
 PAIRS = {f"{one['model']}/{one['name']}": one for one in pairs()}
 OPERATIONS = {(one.model, one.id): one for one in operations()}
@@ -77,3 +81,32 @@ def test_each_fits_its_model(name: str) -> None:
     body = pair.get("response")  # two pairs say nothing of a body
     faults = [] if body is None else list(operation.answer_faults(status, body))
     assert faults[:1] == ([AGAINST_THE_MODEL[name]] if name in AGAINST_THE_MODEL else [])
+
+
+async def test_our_client_reads_those_of_the_operations_that_it_uses(
+    box: AmazonSandbox, opened: Opened
+) -> None:
+    """The good ones as they are, the refusals as a person's case in Amazon's words."""
+    mine = [one for one in PAIRS.values() if f"{one['model']}.{one['operationId']}" in LIMITS]
+    assert len(mine) > 20
+    refused = 0
+    async with serve(AmazonSandbox().app) as url, opened(url=f"{url}/static") as port:
+        for pair in mine:
+            path, query, body = address(pair)
+            call = port.api.call(
+                f"{pair['model']}.{pair['operationId']}",
+                pair["method"],
+                path.lstrip("/"),
+                params=query,
+                body=body,
+            )
+            if pair["status"] == "200":
+                assert (await call).json() == pair["response"]
+                continue
+            with pytest.raises(RejectedError) as caught:
+                await call
+            first = pair["response"]["errors"][0]
+            assert f"{first['code']}: {first['message']}" in caught.value.message
+            assert caught.value.reason == f"http_{pair['status']}"
+            refused += 1
+    assert refused > 5
