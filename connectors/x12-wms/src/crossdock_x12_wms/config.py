@@ -70,6 +70,14 @@ class Partner(crossdock.Config):
     acknowledged_within_h: float | None = Field(default=24.0, gt=0, le=8_760)
     """How soon it acknowledges what we send, in hours; null: it never does."""
 
+    @field_validator("version", mode="before")
+    @classmethod
+    def _as_people_say_it(cls, told: object) -> object:
+        """4010 is 004010."""
+        is_number = isinstance(told, int) and not isinstance(told, bool)
+        text = str(told) if is_number else told
+        return f"00{text}" if isinstance(text, str) and re.fullmatch("[45]0[0-9]0", text) else text
+
     @field_validator("stock")
     @classmethod
     def _known_buckets(cls, told: dict[str, str]) -> dict[str, str]:
