@@ -103,6 +103,19 @@ def test_lines_of_one_sku_are_filled_in_sequence_and_the_rest_is_told() -> None:
         assert {line.line_id: line.quantity for line in data.lines} == wanted
 
 
+def test_cases_are_not_pieces() -> None:
+    lines = [{"line_id": "a", "sku": "TEE-S", "quantity": "12", "unit": "EA"}]
+    asked = ASKED | {"lines": lines}
+    body = [HEAD, ["W12", "CC", "", "12", "", "CA", "", "SK", "TEE-S"]]
+    with pytest.raises(ContractError, match="12 CA of TEE-S left, and it was asked for in EA"):
+        list(translate(raw("945", body, asked=asked)))
+    (data,) = said(raw("945", body, asked=asked, rules={"units": {"CA": "EA"}}))
+    assert [(line.quantity, line.unit) for line in data.lines] == [(12, "EA")]
+    body[1][5] = "EA"
+    lines[0]["unit"] = "C62"
+    assert said(raw("945", body, asked=asked))[0].lines[0].quantity == 12
+
+
 def test_what_nobody_asked_for_keeps_its_sku_so_that_decide_names_it() -> None:
     (data,) = said(raw("945", [HEAD, w12("STRANGE", "1")], asked=ASKED))
     assert [(line.line_id, line.sku) for line in data.lines] == [("STRANGE", "STRANGE")]

@@ -29,7 +29,7 @@ from crossdock_x12_wms import acknowledging, files, reading_edifact, reading_x12
 from crossdock_x12_wms.advices import ZERO, Adjustment, Counted, Receipt, Shipment, Shipped, Stock
 from crossdock_x12_wms.envelopes import Document, Group, Interchange
 from crossdock_x12_wms.records import Answers, Asked, AskedLine, Record
-from crossdock_x12_wms.rules import Rules
+from crossdock_x12_wms.rules import UNITS, Rules
 
 RECORD = Shape(Record)
 OVERDUE = Shape(Answers)
@@ -205,7 +205,10 @@ def shared(left: Sequence[Shipped], lines: Sequence[AskedLine]) -> list[Part]:
     room = {line["line_id"]: _room(line) for line in lines}
     parts: list[Part] = []
     for line in left:
-        fit = [one["line_id"] for one in lines if one["sku"] == line.sku]
+        same = [one for one in lines if one["sku"] == line.sku]
+        for one in same:
+            _in_its_unit(line, one)
+        fit = [one["line_id"] for one in same]
         rest = line.shipped
         for place, line_id in enumerate(fit):
             takes = rest if place == len(fit) - 1 else min(rest, room[line_id])
@@ -216,6 +219,18 @@ def shared(left: Sequence[Shipped], lines: Sequence[AskedLine]) -> list[Part]:
         if not fit:
             parts.append((line.sku, line, rest))
     return parts
+
+
+def _in_its_unit(line: Shipped, asked: AskedLine) -> None:
+    """Twelve cases are not twelve pieces."""
+    unit = asked.get("unit") or line.unit
+    if line.unit not in {unit, UNITS.get(unit)}:
+        raise ContractError(
+            f"{line.at}: {line.shipped:f} {line.unit} of {line.sku} left, and it was asked for in "
+            f"{unit}; where that is the same, say so under `units` of the partner",
+            pointer=line.at,
+            value=line.unit,
+        )
 
 
 def _room(line: AskedLine) -> Decimal:

@@ -33,6 +33,7 @@ class AskedLine(TypedDict, total=False):
     line_id: Required[Text]
     sku: Required[Text]
     quantity: Required[Text]
+    unit: Text
 
 
 class Asked(TypedDict, total=False):

@@ -17,7 +17,19 @@ from crossdock_x12_wms.envelopes import Fault, Segment, wrong
 
 SKUS = ("SK", "VN", "VP", "BP", "IN", "SA", "VC", "BO", "UK", "UP", "EN", "UA", "UI")
 """Qualifiers of element 235 (or EDIFACT 7143) under which a SKU is looked for, the best first."""
-UNITS: Mapping[str, str] = {"PCE": "EA", "C62": "EA", "H87": "EA", "PC": "EA", "PCS": "EA"}
+UNITS: Mapping[str, str] = {
+    "PCE": "EA",
+    "C62": "EA",
+    "H87": "EA",
+    "PC": "EA",
+    "PCS": "EA",
+    "KG": "KGM",
+    "GR": "GRM",
+    "LB": "LBR",
+    "LT": "LTR",
+    "MR": "MTR",
+}
+"""Units as they are told (X12 355, EDIFACT 6411) to UN/ECE Rec 20, with pieces as EA."""
 STOCK: Mapping[str, str] = {
     "17": "on_hand",
     "145": "on_hand",

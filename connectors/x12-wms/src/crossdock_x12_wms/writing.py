@@ -146,7 +146,12 @@ def asked_of(command: crossdock.Command[Any]) -> Asked:
     data = command.data
     if isinstance(data, FulfillmentOrder):
         lines = [
-            AskedLine(line_id=line.line_id, sku=line.sku or "", quantity=f"{line.requested:f}")
+            AskedLine(
+                line_id=line.line_id,
+                sku=line.sku or "",
+                quantity=f"{line.requested:f}",
+                unit=line.unit,
+            )
             for line in data.lines
         ]
         return Asked(
@@ -169,7 +174,15 @@ def checked(what: str, value: str, most: int) -> str:
     return value
 
 
-_UNITS = {"KGM": "KG", "GRM": "GR", "LTR": "LT", "MTR": "MR", "C62": "EA", "H87": "EA"}
+_UNITS = {
+    "KGM": "KG",
+    "GRM": "GR",
+    "LBR": "LB",
+    "LTR": "LT",
+    "MTR": "MR",
+    "C62": "EA",
+    "H87": "EA",
+}
 """UN/ECE Rec 20 to X12 element 355, where they differ."""
 
 
