@@ -361,6 +361,11 @@ async def test_what_was_cleared_away_is_not_waited_for(edi: Any) -> None:
             path.unlink()
         assert len(await edi.polled(port, raws[0].cursor)) == 1
         assert len(await edi.polled(port)) == 1
+    edi.files("journal/taken")[0].unlink()
+    edi.house.count({"MUG-WHITE": "9"})
+    async with edi.opened() as port:
+        (fresh,) = await edi.polled(port, raws[-1].cursor)
+        assert fresh.cursor > raws[-1].cursor
 
 
 async def test_leniently_a_document_without_its_end_is_refused_all_the_same(edi: Any) -> None:

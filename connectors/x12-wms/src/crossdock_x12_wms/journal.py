@@ -155,7 +155,8 @@ class Journal:
     async def take(self, data: bytes) -> int:
         """Keep a file of the warehouse; its place in our sequence of what was taken."""
         if not self._taken:
-            self._taken = await self._highest("taken")
+            # files may be cleared away; what was told and taken never gets a place before
+            self._taken = max(await self._highest("taken"), await self.told())
         while True:
             self._taken += 1
             if await self._folder.claim(self._at(f"taken/{self._taken:09d}.edi"), data):
