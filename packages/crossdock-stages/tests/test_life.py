@@ -21,6 +21,7 @@ from crossdock.canonical import (
     EntityRef,
     Fulfillment,
     FulfillmentLine,
+    Hold,
     Money,
     Order,
     OrderLine,
@@ -61,7 +62,12 @@ SHRINKS = bool(os.environ.get("CROSSDOCK_LIFE_SHRINK"))
 STEPS = int(os.environ.get("CROSSDOCK_LIFE_STEPS", "25"))
 RULES = Rules(
     domains={
-        "orders": Domain(capture=("web",), execute="erp", checks=("duplicate", "payment")),
+        "orders": Domain(
+            capture=("web",),
+            execute="erp",
+            checks=("duplicate", "payment"),
+            reviewers=("risk",),
+        ),
         "fulfillment": Domain(owner="dc1", publish_to=("erp", "web")),
         "returns": Domain(capture=("web",), execute="erp"),
     },
@@ -268,6 +274,11 @@ class Life(RuleBasedStateMachine):
             state, "refund.failed"
         )
         self.tell(self.news(name, data, "web", f"R{self.refunds}"))
+
+    @rule(verb=st.sampled_from(["placed", "released"]))
+    def reviewer_speaks(self, verb: str) -> None:
+        data = Hold(order=EntityRef(id=ORDER), reason="fraud", placed_at=DAY)
+        self.tell(self.news(f"hold.{verb}", data, "risk", f"H{self.clock}"))
 
     # what goes wrong
 

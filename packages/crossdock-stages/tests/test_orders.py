@@ -267,16 +267,35 @@ class TestChecks:
         life.new_asks()
         data = Hold(order=EntityRef(id=ORDER), reason="fraud", placed_at=DAY)
         life.tell("hold.placed", data, by="risk", native="H")
-        assert life.new_asks() == ["order.hold at erp"]
+        assert life.new_asks() == ["order.hold at erp", "fulfillment_order.cancel at dc1"]
         life.tell("order.updated", make_order(ordered=4))
         assert life.new_asks() == [], "edits are kept until it goes on"
         life.release("fraud", by="risk")
         assert life.new_asks() == [
             "order.release at erp",
             "order.update at erp",
-            "fulfillment_order.cancel at dc1",
             "fulfillment_order.create at dc1",
         ]
+
+    def test_a_house_that_was_stopped_is_asked_anew_each_time(self, make_order: MakeOrder) -> None:
+        life = Life(rules(reviewers=("risk",)))
+        ids = [wish.id for wish in life.tell("order.placed", make_order()).wishes]
+        for _ in range(2):
+            data = Hold(order=EntityRef(id=ORDER), reason="fraud", placed_at=DAY)
+            ids += [w.id for w in life.tell("hold.placed", data, by="risk", native="H").wishes]
+            ids += [wish.id for wish in life.release("fraud", by="risk").wishes]
+        assert life.new_asks().count("fulfillment_order.create at dc1") == 3
+        assert len(ids) == len(set(ids)) == 10, "no two of these are the same command"
+
+    def test_who_cannot_be_stopped_is_named(self, make_order: MakeOrder) -> None:
+        able = {name: ALL - {"order.hold", "fulfillment_order.cancel"} for name in ("erp", "dc1")}
+        life = Life(rules(reviewers=("risk",), handles={**able, "web": ALL}))
+        life.tell("order.placed", make_order())
+        data = Hold(order=EntityRef(id=ORDER), reason="fraud", placed_at=DAY)
+        got = life.tell("hold.placed", data, by="risk", native="H")
+        assert got.exception is not None
+        assert got.exception.reason == "not_stopped"
+        assert "the connector of erp and dc1 cannot stop it" in str(got.exception)
 
     @pytest.mark.parametrize("given", [False, True])
     def test_a_reviewer_may_decline_however_late(self, make_order: MakeOrder, given: bool) -> None:
@@ -289,9 +308,13 @@ class TestChecks:
         if not given:
             assert (life.new_asks(), life.order.state) == (["order.cancel at web"], NOT_TAKEN)
             return
-        assert life.new_asks() == ["order.hold at erp", "order.cancel at web"]
+        assert life.new_asks() == [
+            "order.hold at erp",
+            "fulfillment_order.cancel at dc1",
+            "order.cancel at web",
+        ]
         life.tell("order.cancelled", make_order(cancelled_at=DAY))
-        assert life.new_asks() == ["order.cancel at erp", "fulfillment_order.cancel at dc1"]
+        assert life.new_asks() == ["order.cancel at erp"]
         assert life.order.state == CANCELLED
         again = life.tell("cancellation.requested", data, by="risk", native="C2")
         assert again.reason.endswith("is cancelled already")
@@ -305,7 +328,7 @@ class TestChecks:
         assert got.exception is not None
         assert got.exception.reason == "declined"
         assert "after a part of it has left" in str(got.exception)
-        assert life.asked[-1] == "order.hold at erp"
+        assert life.asked[-2:] == ["order.hold at erp", "fulfillment_order.cancel at dc1"]
 
     def test_a_customers_wish_to_cancel_is_answered_by_a_person(
         self, make_order: MakeOrder

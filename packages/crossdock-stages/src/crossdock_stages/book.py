@@ -97,6 +97,8 @@ class Book:
     """By place."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Lines that ship from another place than the first of the rule, for it had them all."""
+    stopped: int = 0
+    """How often the houses were called off for a hold: tells the next instructions from those."""
     promised: str = ""
     """Until when the customer was told to have it, RFC 3339."""
     held_there: bool = False
@@ -226,6 +228,8 @@ class Book:
             }
         if self.places:
             plain["places"] = dict(self.places)
+        if self.stopped:
+            plain["stopped"] = self.stopped
         if self.promised:
             plain["promised"] = self.promised
         if self.held_there:
@@ -266,6 +270,7 @@ class Book:
                 key: Instruction(*one) for key, one in plain.get("instructions", {}).items()
             },
             places=plain.get("places", {}),
+            stopped=plain.get("stopped", 0),
             promised=plain.get("promised", ""),
             held_there=plain.get("held_there", False),
             **parts,

@@ -59,6 +59,7 @@ SUGGESTIONS: Mapping[str, str] = {
     "refund_changed": "Compare the booking with the payment service, correct it, then resolve.",
     "oversold": "Find the goods elsewhere, split or cancel the order, then retry or resolve.",
     "negative_stock": "Count what lies there and correct it at its owner: that settles it.",
+    "not_stopped": "Ask the system that is named to wait with this order, by hand.",
     "cancellation_requested": "Answer it at the channel; a cancelled order is called off here.",
     "reconcile_vanished": "See why it is gone there; create it again there, or cancel the order.",
     "reconcile_not_executed": "See in the other system whether it is there, and enter it if not.",

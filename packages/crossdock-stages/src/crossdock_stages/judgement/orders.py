@@ -72,8 +72,8 @@ class _Order:
 
     @property
     def kept(self) -> bytes:
-        """The order's body, where it may be needed to hold it there."""
-        able = self.case.rules.can(self.target, "order.hold")
+        """The order's body, where it may be needed to hold it there, or to call a house off."""
+        able = self.case.rules.can(self.target, "order.hold") or self.book.instructions
         return self.order.dump() if able else b""
 
     @property
@@ -155,7 +155,7 @@ def give(one: _Order, book: Book, verdicts: tuple[Verdict, ...] = ()) -> Decisio
     return Decision(
         applied=True,
         reason=f"to be created at {one.target}{also}",
-        know=one.knows(given.book, REQUESTED, body=one.kept),
+        know=one.knows(given.book, REQUESTED, body=replace(one, book=given.book).kept),
         wishes=(one.wish("create"), *given.wishes),
         verdicts=verdicts,
         went_on=one.know.id if one.before is not None else "",
@@ -390,7 +390,7 @@ def _edited(one: _Order, before: Known) -> Decision:
     given = shipping.instruct(case, order, one.book, one.target)
     missing += given.unable
     wishes += given.wishes
-    know = one.knows(given.book, body=one.kept)
+    know = one.knows(given.book, body=replace(one, book=given.book).kept)
     if not missing and not wishes:
         return recorded(UNCHANGED, know)
     reason = f"to be updated at {', '.join(dict.fromkeys(w.target for w in wishes))}"

@@ -77,7 +77,8 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
             del given[place]
         amounts = {line.line_id: max(book.open_of(line.line_id), Decimal(0)) for line in lines}
         if any(amounts.values()):
-            wish = _create(case, order, place, house, lines, amounts, mark)
+            again = f":{book.stopped}" if book.stopped else ""
+            wish = _create(case, order, place, house, lines, amounts, mark + again)
             wishes.append(wish)
             given[place] = Instruction(wish.entity_id, house, mark)
     if wishes:
