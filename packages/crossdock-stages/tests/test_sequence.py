@@ -139,6 +139,25 @@ async def test_a_source_without_revisions_may_go_back_and_forth(half: Half) -> N
     assert len(await half.rows(outbox)) == 4
 
 
+async def test_the_same_news_by_two_roads_does_not_wait_for_itself(half: Half) -> None:
+    """One event of two rows travels once, and the bus may keep the copy that names the later."""
+    same = {**level(5), "rev": 3}
+    first, second = await half.hear(same, same)
+    assert first.id == second.id
+    assert first.envelope.landing != second.envelope.landing
+    assert await half.decided(second) == [5]
+    assert not await half.rows(waiting)
+    earlier, _, again = await half.hear(
+        {**level(7), "rev": 4}, {**level(9), "rev": 5}, {**level(9), "rev": 5}
+    )
+    assert await half.decided(again) == [], "what was really received earlier is still waited for"
+    assert await half.decided(earlier) == []
+    told = []
+    for _ in range(3):
+        told += await half.decided(*await half.called())
+    assert told == [7, 9]
+
+
 async def test_news_that_waits_for_later_news_does_not_hold_it_up(half: Half) -> None:
     """A parcel, told twice, before its order: all under one key of the source."""
     parcel = {"fact": "fulfillment.shipped", "id": "s1", "order": "1"}

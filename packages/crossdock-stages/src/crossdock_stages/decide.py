@@ -111,7 +111,10 @@ class Decide:
         )
         fresh, out.repeated = _unseen(items, seen)
         out.went, behind = in_line(fresh, queues, _queue_of)
-        ahead = landing.ahead(tx, {item.envelope.landing for item in fresh}, self.name)
+        at_hand: dict[str, set[str]] = {}
+        for item in fresh:
+            at_hand.setdefault(item.envelope.landing, set()).add(item.id)
+        ahead = landing.ahead(tx, at_hand, self.name)
         here = {item.envelope.landing for item in out.repeated}
 
         def stuck(item: Item, *, error: Exception | None = None, behind: str = "") -> None:

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -226,45 +226,47 @@ class Ahead:
     """Earlier rows of the same entity whose news is still on its way, oldest first."""
 
 
-def ahead(tx: Connection, landing_ids: Iterable[str], stage: str) -> dict[str, Ahead]:
-    """What must be decided on before the news of these rows, which `stage` now has at hand.
+def ahead(tx: Connection, at_hand: Mapping[str, Set[str]], stage: str) -> dict[str, Ahead]:
+    """What must be decided on before the events of these rows, which `stage` now has at hand.
 
     The bus may lose one message and bring the next; the sequence in which news was received is
     here. What waits at `stage` for a reason of its own is not ahead of anything: it may be waiting
-    for this very news. Replays travel by themselves.
+    for this very news. Nor is a row that says the same: by two roads the same news is one event,
+    which travels once, and may carry the later row's name. Replays travel by themselves.
     """
-    mine = _MINE.rows(tx, ids=set(landing_ids))
+    mine = _MINE.rows(tx, ids=set(at_hand))
     newest: dict[tuple[str, str], float] = {}
-    for _, connection, key, received_at, mode in mine:
+    for _, connection, key, received_at, mode, _ in mine:
         if key and not mode:
             newest[connection, key] = max(received_at, newest.get((connection, key), 0.0))
     keys: dict[str, list[str]] = {}
     for connection, key in newest:
         keys.setdefault(connection, []).append(key)
     on_the_way = [
-        (row_id, (connection, key), received_at, events)
+        (row_id, (connection, key), received_at, frozenset(json.loads(events)))
         for connection, wanted in keys.items()
         for row_id, key, received_at, events in _ON_THE_WAY.rows(
             tx, connection=connection, keys=wanted
         )
         if received_at < newest[connection, key]
     ]
-    ended = _ended(tx, {row_id: json.loads(told) for row_id, _, _, told in on_the_way}, stage)
-    earlier: dict[tuple[str, str], list[tuple[str, float]]] = {}
-    for row_id, entity, received_at, _ in on_the_way:
-        if row_id not in ended:
-            earlier.setdefault(entity, []).append((row_id, received_at))
-    return {
-        row_id: Ahead(
-            int(received_at * 1e6),
-            tuple(
-                other
-                for other, since in ([] if mode else earlier.get((connection, key), ()))
-                if since < received_at
-            ),
+    ended = _ended(tx, [one for row_id, _, _, told in on_the_way for one in (row_id, *told)], stage)
+    earlier: dict[tuple[str, str], list[tuple[str, float, frozenset[str]]]] = {}
+    for row_id, entity, received_at, told in on_the_way:
+        left = told - ended
+        if row_id not in ended and (left or not told):
+            earlier.setdefault(entity, []).append((row_id, received_at, left))
+    out = {}
+    for row_id, connection, key, received_at, mode, events in mine:
+        own = at_hand[row_id] | set(json.loads(events)) if earlier else at_hand[row_id]
+        before = () if mode else earlier.get((connection, key), ())
+        rows = tuple(
+            other
+            for other, since, left in before
+            if since < received_at and not (left and left <= own)
         )
-        for row_id, connection, key, received_at, mode in mine
-    }
+        out[row_id] = Ahead(int(received_at * 1e6), rows)
+    return out
 
 
 _MINE = Statement(
@@ -274,6 +276,7 @@ _MINE = Statement(
         landing.c.entity_key,
         landing.c.received_at,
         landing.c.mode,
+        landing.c.events,
     ).where(landing.c.id.in_(among("ids")))
 )
 _ON_THE_WAY = Statement(
@@ -290,20 +293,15 @@ _ON_THE_WAY = Statement(
 )
 
 
-def _ended(tx: Connection, events: Mapping[str, Sequence[str]], stage: str) -> set[str]:
-    """Those of these rows of which nothing is on its way any more, though nobody settled them."""
-    every = [one for row_id, told in events.items() for one in (row_id, *told)]
+def _ended(tx: Connection, ids: Sequence[str], stage: str) -> set[str]:
+    """Those of these rows and events that are on their way no more."""
     ended: set[str] = set()
-    for start in range(0, len(every), 500):
-        part = every[start : start + 500]
+    for start in range(0, len(ids), 500):
+        part = ids[start : start + 500]
         for column in (inbox.c.event_id, dead_letters.c.message_id, exceptions.c.message_id):
             ended.update(tx.execute(sa.select(column).where(column.in_(part))).scalars())
         ended.update(_waiting_for_themselves(tx, part, stage))
-    return {
-        row_id
-        for row_id, told in events.items()
-        if row_id in ended or (told and ended.issuperset(told))
-    }
+    return ended
 
 
 def _waiting_for_themselves(tx: Connection, ids: Sequence[str], stage: str) -> list[str]:
