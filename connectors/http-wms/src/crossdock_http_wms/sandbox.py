@@ -171,7 +171,12 @@ class HttpWmsSandbox:
             {
                 "asked": {
                     path: {
-                        one.id: {**one.held, "lines": one.body.get("lines")}
+                        one.id: {
+                            **one.held,
+                            "order": one.body.get("number"),
+                            "lines": one.body.get("lines"),
+                            "shipped": {line: f"{n:f}" for line, n in one.shipped.items()},
+                        }
                         for one in shelf.values()
                     }
                     for path, shelf in house.asked.items()

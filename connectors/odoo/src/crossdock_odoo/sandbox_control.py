@@ -193,6 +193,7 @@ def report(box: "OdooSandbox") -> dict[str, Any]:
         )
     return {
         "orders": orders,
+        "till_orders": [row["pos_reference"] for row in store.tables["pos.order"].rows.values()],
         "partners": len(store.tables["res.partner"].rows),
         "pickings": pickings,
         "stock": _stock(box),
