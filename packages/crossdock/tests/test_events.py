@@ -132,6 +132,19 @@ def test_a_revision_knows_no_zones() -> None:
     assert revision_of(there) == "2026-01-01T10:00:00.000000Z"
 
 
+def test_revision_of_a_moment_as_it_was_read() -> None:
+    assert revision_of("2026-01-01T12:00:00.5+02:00") == "2026-01-01T10:00:00.500000Z"
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-31T12:00:00Z", "2026-02-03T12:00:00", "0001-01-01T00:00:00+05:30", "soon"]
+)
+def test_what_is_no_moment_is_refused_with_its_text(text: str) -> None:
+    with pytest.raises(ContractError, match=r"expected a time such as .*found") as refused:
+        revision_of(text)
+    assert text in str(refused.value.value)
+
+
 class TestRaw:
     def test_a_body_becomes_bytes_and_bytes_a_body(self) -> None:
         assert Raw("t", {"a": "ä"}).data == '{"a":"ä"}'.encode()

@@ -221,10 +221,30 @@ class Receipt:
     extra_ids: Mapping[str, str] = field(default_factory=dict)
 
 
-def revision_of(moment: datetime) -> str:
-    """A time as a revision: UTC, microseconds, 27 characters, so that text order is time order."""
-    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-    return f"{text}Z"
+def moment_of(text: str) -> datetime:
+    """A vendor's time with its offset (`reading.Moment`), in UTC.
+
+    ContractError: no such day, no offset, or beyond the years 1 to 9999 in UTC.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    shown = jsontext.shorten(text)
+    raise ContractError(
+        f"expected a time such as 2026-01-31T12:00:00-05:00, found {shown}", value=shown
+    )
+
+
+def revision_of(moment: datetime | str) -> str:
+    """A time as a revision: UTC, microseconds, 27 characters, so that text order is time order.
+
+    Text is read by `moment_of`.
+    """
+    at = moment_of(moment) if isinstance(moment, str) else moment.astimezone(UTC)
+    return f"{at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

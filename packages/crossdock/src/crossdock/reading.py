@@ -24,7 +24,7 @@ from typing_extensions import TypedDict
 
 from crossdock import jsontext
 from crossdock.errors import ContractError
-from crossdock.events import Raw
+from crossdock.events import Raw, moment_of
 
 __all__ = [
     "Amount",
@@ -38,6 +38,7 @@ __all__ = [
     "Text",
     "TypedDict",
     "fault",
+    "moment_of",
     "pattern",
 ]
 
@@ -90,7 +91,7 @@ NumericId = Annotated[
 Amount = Annotated[
     str, pattern(r"^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,6})?$", 'an amount such as "12.30"')
 ]
-"""Money as decimal text."""
+"""Money as decimal text: a `str`, to be compared as `Decimal(value)`."""
 
 Ratio = Annotated[
     float | str,
@@ -107,7 +108,7 @@ Ratio = Annotated[
         "a ratio such as 0.19",
     ),
 ]
-"""A ratio as JSON number or decimal text."""
+"""A ratio as JSON number or decimal text: a `float` or a `str`, as it was sent."""
 
 Moment = Annotated[
     str,
@@ -116,7 +117,10 @@ Moment = Annotated[
         "a time such as 2026-01-31T12:00:00-05:00",
     ),
 ]
-"""An ISO 8601 time with its offset; whether the day exists is not checked."""
+"""An ISO 8601 time with its offset, as text; whether the day exists is not checked.
+
+`moment_of(value)` makes a datetime of it, and checks.
+"""
 
 
 class Shape(Generic[T]):
