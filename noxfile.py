@@ -201,7 +201,17 @@ def peers(session: nox.Session) -> None:
         venv = ROOT / "var" / "peers" / name.partition("-")[0]
         session.run("uv", "venv", "--quiet", "--clear", str(venv), external=True)
         python = str(venv / "bin" / "python")
-        session.run("uv", "pip", "install", "--quiet", "--python", python, name, external=True)
+        session.run(
+            "uv",
+            "pip",
+            "install",
+            "--no-config",
+            "--quiet",
+            "--python",
+            python,
+            name,
+            external=True,
+        )
 
 
 @nox.session

@@ -205,7 +205,7 @@ class Deliver:
         order = jsontext.parse(item.body)
         ref = Ref(connection=self.target.name, kind="order", value=native_id)
         refs = [*order.get("refs", ()), ref.model_dump(mode="json", exclude_defaults=True)]
-        body = jsontext.dump({**order, "refs": refs})
+        body = jsontext.dump_quickly({**order, "refs": refs})
         envelope = Envelope(
             id=event_id(item.envelope.subject, "order.submitted", self.target.name, native_id),
             source=self.topology.source(self.target.name),

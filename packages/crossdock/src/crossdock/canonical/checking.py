@@ -55,10 +55,10 @@ def _plain(node: Any) -> Any:
         return core_schema.no_info_after_validator_function(
             _counters(cls), inner, ref=inner.pop("ref", None)
         )
-    return {key: value if key in _OPAQUE else _plain(value) for key, value in node.items()}
+    return {key: value if key in OPAQUE else _plain(value) for key, value in node.items()}
 
 
-_OPAQUE = {"cls", "config", "default", "expected", "function", "metadata", "serialization"}
+OPAQUE = {"cls", "config", "default", "expected", "function", "metadata", "serialization"}
 
 
 def _object(model: Mapping[str, Any], ref: str | None = None) -> Any:

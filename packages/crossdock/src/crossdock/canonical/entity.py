@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from crossdock import jsontext
 from crossdock.canonical import codes
 from crossdock.canonical.checking import checker
+from crossdock.canonical.quick import reader
 from crossdock.canonical.values import NOTHING, Extensions, Id, Instant, Model, Ref
 from crossdock.errors import ContractError
 from crossdock.jsontext import pointer, shorten
@@ -55,9 +56,12 @@ class Entity(Model):
 
             data = upcast_bytes(cls.kind, data, major, cls.major)
         try:
-            entity: Self = cls.__pydantic_validator__.validate_json(data, extra="ignore")
-        except ValidationError as error:
-            raise contract_error(cls.kind, error) from None
+            entity: Self = reader(cls)(data)
+        except ValidationError:  # the model itself judges what its quick reader refuses
+            try:
+                entity = cls.__pydantic_validator__.validate_json(data, extra="ignore")
+            except ValidationError as error:
+                raise contract_error(cls.kind, error) from None
         return entity
 
     @classmethod

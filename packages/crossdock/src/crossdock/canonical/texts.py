@@ -21,6 +21,8 @@ INSTANT_PATTERN = (
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
 """RFC 3339 with capital T and Z, and always with a zone."""
+UTC_PATTERN = INSTANT_PATTERN[: INSTANT_PATTERN.index("(Z|")] + "Z$"
+"""The same as Crossdock itself writes it: in UTC."""
 
 DATE_PATTERN = r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
@@ -98,6 +100,12 @@ class _TimeText:
             "x-def": self.name,
             "x-def-description": self.meaning,
         }
+
+
+def reads_instants(function: object) -> bool:
+    """Whether this validator of a schema makes an Instant of text."""
+    owner = getattr(function, "__self__", None)
+    return isinstance(owner, _TimeText) and owner.type is datetime
 
 
 def _to_utc(value: datetime) -> datetime:
@@ -347,7 +355,7 @@ class _JsonValues:
 
 def _json_only(value: Any, depth: int) -> None:
     """Refuse what JSON cannot carry; also ends at a cycle, for a cycle has no depth."""
-    if isinstance(value, str | bool | int) or value is None:
+    if value is None or isinstance(value, (str, bool, int)):
         return
     if depth == 0:
         raise PydanticCustomError("extension", "extensions nest too deep, or in a circle")
@@ -356,11 +364,12 @@ def _json_only(value: Any, depth: int) -> None:
             raise PydanticCustomError(
                 "extension", "an extension holds NaN or Infinity, which JSON has not: leave it out"
             )
-    elif isinstance(value, Mapping):
+    elif value.__class__ is dict or isinstance(value, Mapping):  # the latter is a slow question
         for key, item in value.items():
             if not isinstance(key, str):
                 raise PydanticCustomError("extension", "a key within extensions is no text")
-            _json_only(item, depth - 1)
+            if item.__class__ is not str:
+                _json_only(item, depth - 1)
     elif isinstance(value, list | tuple):
         for item in value:
             _json_only(item, depth - 1)
