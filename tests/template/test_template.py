@@ -126,6 +126,25 @@ def test_the_command_refuses_what_it_cannot_make(
     assert (code, "is there already" in words) == (2, True)
 
 
+def test_the_title_is_spelt_as_the_vendor_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def make(title: str) -> int:
+        answers = {"kind": None, "authentication": None, "news": None}
+        return new_connector(
+            "easypost", output=tmp_path, no_input=True, as_json=False, title=title, **answers
+        )
+
+    for wrong in ('Easy"Post', "{{ 1 }}", "", "9to5", "A" * 61):
+        assert make(wrong) == 2
+        assert "as in EasyPost" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert make("EasyPost & Co.") == 0
+    package = tmp_path / "crossdock-easypost/src/crossdock_easypost"
+    assert 'title="EasyPost & Co."' in (package / "__init__.py").read_text()
+    assert "class EasyPostCo:" in (package / "client.py").read_text()
+
+
 def test_the_template_also_works_with_plain_cookiecutter(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "cookiecutter"), "--no-input"]
     done = subprocess.run(

@@ -38,6 +38,9 @@ def new_connector(
         str | None, typer.Option(help="bearer, api-key, basic, oauth2 or hmac.")
     ] = None,
     news: Annotated[str | None, typer.Option(help="polling, webhooks or both.")] = None,
+    title: Annotated[
+        str | None, typer.Option(help="The vendor's own spelling, as in EasyPost.")
+    ] = None,
     no_input: Annotated[
         bool, typer.Option("--no-input", help="Ask nothing; take the first of each list.")
     ] = False,
@@ -54,6 +57,7 @@ def new_connector(
             authentication=auth,
             news=news,
             no_input=no_input,
+            title=title,
             as_json=as_json,
         )
     )

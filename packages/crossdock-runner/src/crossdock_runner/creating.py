@@ -13,6 +13,7 @@ from crossdock_runner.output import complain, print_json, say
 KINDS = ("storefront", "marketplace", "pos", "wms", "carrier", "payment", "other")
 AUTHENTICATION = ("bearer", "api-key", "basic", "oauth2", "hmac")
 NEWS = ("polling", "webhooks", "both")
+_TITLE = re.compile(r"[A-Z][A-Za-z0-9 .&+-]{0,59}")
 _NAME = re.compile(r"[a-z][a-z0-9]{0,38}(-[a-z0-9]+)*")
 
 
@@ -24,10 +25,16 @@ def new_connector(
     authentication: str | None,
     news: str | None,
     no_input: bool,
+    title: str | None = None,
     as_json: bool,
 ) -> int:
     """Exit code 0 when it is made, 2 when a word is wrong or something stands there already."""
     wrong = _wrong(name, {"kind": kind, "auth": authentication, "news": news})
+    if not wrong and title is not None and not _TITLE.fullmatch(title):
+        wrong = (
+            f"--title {title!r}: the vendor's own spelling, beginning with a capital, at most 60 "
+            "letters, digits, spaces and .&+-, as in EasyPost"
+        )
     if wrong:
         complain(wrong)
         return 2
@@ -37,6 +44,8 @@ def new_connector(
         return 2
     answers = {"kind": kind, "authentication": authentication, "news": news}
     given = {"name": name, **{key: value for key, value in answers.items() if value}}
+    if title is not None:
+        given |= {"title": title, "__class": re.sub(r"[^A-Za-z0-9]", "", title)}
     from cookiecutter.main import cookiecutter
 
     template = files("crossdock_runner") / "templates" / "connector"
@@ -48,7 +57,7 @@ def new_connector(
             str(source),
             extra_context=given,
             # what is answered on the command line is not asked again
-            no_input=no_input or len(given) == 1 + len(answers),
+            no_input=no_input or all(answers.values()),
             output_dir=str(output),
             config_file=str(config),
         )
@@ -60,7 +69,9 @@ def new_connector(
     say("    python -m pip install -e '.[test]'")
     say("    python -m pytest")
     say("    python -m crossdock.testing.conformance .")
-    say("Then search for FILL IN. The tutorial: docs/tutorial/first-connector.md of Crossdock.")
+    say("Then read README.md there, and search for FILL IN. The fields of an entity:")
+    say("    crossdock schema list; crossdock schema show --short order")
+    say("The tutorial is docs/tutorial/first-connector.md in Crossdock's source archive.")
     if name in plugins.installed():
         say(f"Note: a connector named {name!r} is installed already; one of the two must go.")
     return 0

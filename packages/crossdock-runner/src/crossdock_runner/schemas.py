@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from crossdock_runner.options import AsJson
+from crossdock_runner.outlining import outline
 from crossdock_runner.output import complain, print_json, say
 
 app = typer.Typer(
@@ -50,6 +51,9 @@ def list_schemas(as_json: AsJson = False) -> None:
 def show(
     name: Annotated[str, typer.Argument(help="order, order/v1 or crossdock.order.placed.v1")],
     profile: ProfileOption = "producer",
+    short: Annotated[
+        bool, typer.Option("--short", help="A line for each field instead of the JSON Schema.")
+    ] = False,
 ) -> None:
     """Print one schema."""
     from crossdock import publish, schemas
@@ -58,7 +62,11 @@ def show(
         complain(f"there is no profile {profile!r}; write producer or consumer")
         raise typer.Exit(2)
     side: schemas.Profile = "producer" if profile == "producer" else "consumer"
-    print_json(publish.with_examples(schemas.model_named(name), side))
+    schema = publish.with_examples(schemas.model_named(name), side)
+    if short:
+        say("\n".join(outline(schema)))
+    else:
+        print_json(schema)
 
 
 @app.command()
