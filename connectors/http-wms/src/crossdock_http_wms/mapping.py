@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import crossdock
 from crossdock import jsontext
-from crossdock.canonical import Entity
-from crossdock.errors import ContractError
+from crossdock.canonical import Entity, FulfillmentOrder
+from crossdock.errors import ContractError, RejectedError
 from crossdock.jsontext import shorten
 from crossdock.reading import Moment, Required, Shape, TypedDict, fault, pattern
 from pydantic import Field
@@ -49,7 +49,10 @@ def address(head: Head) -> str:
 
 
 def translate(raw: crossdock.Raw) -> Iterator[crossdock.Event[Entity]]:
-    """One event for each message; unknown types are ignored with that reason."""
+    """One event for each message; unknown types are ignored with that reason.
+
+    RejectedError: the house will not ship something, and a person must settle that.
+    """
     message = MESSAGES.get(raw.topic)
     if message is None and raw.topic not in LISTS:
         known = ", ".join(MESSAGES)
@@ -57,12 +60,31 @@ def translate(raw: crossdock.Raw) -> Iterator[crossdock.Event[Entity]]:
     head = HEAD.of(raw.body, raw.topic)
     if message is None or head["type"] != raw.topic:
         raise fault(raw.topic, "/type", "the type under which it was sent", head["type"])
+    entity = _entity(head, message)
+    if isinstance(entity, FulfillmentOrder) and message.name.endswith(".rejected"):
+        raise _refused(head, entity)
     yield crossdock.Event(
         type=message.name,
-        data=_entity(head, message),
+        data=entity,
         native_id=head["id"],
         revision=head["revision"],
         occurred_at=_moment(message.name, head["timestamp"]),
+    )
+
+
+def _refused(head: Head, order: FulfillmentOrder) -> RejectedError:
+    """What the house will not ship is nobody's fact: a person asks for it, or calls it off."""
+    rest = [
+        f"{line.rejected or line.requested - line.shipped:f} of {line.sku or line.line_id}"
+        for line in order.lines
+        if line.rejected or not any(one.rejected for one in order.lines)
+    ]
+    why = f": {order.rejected_reason}" if order.rejected_reason else ""
+    return RejectedError(
+        f"{order.location} will not ship {', '.join(rest)[:200]} of order "
+        f"{order.number or order.order.id} (its {head['id']}){why[:200]}",
+        reason="short_shipped",
+        parts={"order": order.order.id, "native_id": head["id"]},
     )
 
 
