@@ -168,6 +168,34 @@ def live_odoo(session: nox.Session) -> None:
 
 
 @nox.session
+def live_vendure(session: nox.Session) -> None:
+    """A real storefront sells through the line; needs node 20 and npm (docs/quality/vendure.md).
+
+    Vendure is GPL-3.0 and runs as a peer in a process of its own, installed in var/vendure.
+    """
+    peer, home = ROOT / "tests" / "live_vendure" / "peer", ROOT / "var" / "vendure"
+    home.mkdir(parents=True, exist_ok=True)
+    wanted = (peer / "package.json").read_text()
+    installed = home / "node_modules" / ".crossdock-installed"
+    for file in peer.iterdir():
+        (home / file.name).write_text(file.read_text())
+    if not installed.is_file() or installed.read_text() != wanted:
+        session.run(
+            "npm", "install", "--no-audit", "--no-fund", "--prefix", str(home), external=True
+        )
+        installed.write_text(wanted)
+    session.run(
+        "pytest",
+        "tests/live_vendure",
+        "-o",
+        "python_files=live_*.py",
+        "--import-mode",
+        "prepend",
+        *session.posargs,
+    )
+
+
+@nox.session
 def pins(session: nox.Session) -> None:
     """Resolve anew and write the versions, without addresses, to constraints.txt and pyproject."""
     session.run("uv", "lock", "--upgrade", external=True)

@@ -1,8 +1,11 @@
-"""Crossdock speaks Vendure. API: https://docs.vendure.example (FILL IN: page and version)."""
+"""Crossdock speaks Vendure: orders and refunds read, shipments, refunds and stock told.
+
+API: https://docs.vendure.io/reference/graphql-api/admin, held to @vendure/core 3.7.3.
+"""
 
 import crossdock
 
-from crossdock_vendure.client import open_crossdock_vendure
+from crossdock_vendure.client import open_vendure
 from crossdock_vendure.config import VendureConfig
 from crossdock_vendure.mapping import translate
 
@@ -14,8 +17,8 @@ def register_connectors(register: crossdock.Register) -> None:
         "vendure",
         title="Vendure",
         config=VendureConfig,
-        open=open_crossdock_vendure,
+        open=open_vendure,
         translate=translate,
-        handles=("inventory.publish",),
+        handles=("fulfillment.create", "inventory.publish", "refund.create"),
         sandbox="crossdock_vendure.sandbox:VendureSandbox",
     )
