@@ -9,7 +9,7 @@ from crossdock import AuthError, Event, Ignore, Raw, Request, UnavailableError
 from crossdock.canonical import Order, statuses
 from crossdock.canonical.entity import Entity
 from crossdock.testing.sandbox import make, serve
-from crossdock_shopify import queries
+from crossdock_shopify import queries, sandbox_hooks
 from crossdock_shopify.mapping import translate
 from crossdock_shopify.sandbox import ShopifySandbox
 from starlette.applications import Starlette
@@ -124,10 +124,11 @@ async def test_a_cut_connection_is_no_answer(bench: Bench) -> None:
 
 
 class Hooks:
-    """Where webhooks arrive; refuses every `refuse`-th."""
+    """Where webhooks arrive; refuses every `refuse`-th, and takes `takes_s` over each."""
 
-    def __init__(self, refuse: int = 0) -> None:
+    def __init__(self, refuse: int = 0, takes_s: float = 0.0) -> None:
         self.refuse = refuse
+        self.takes_s = takes_s
         self.seen = 0
         self.requests: list[Request] = []
         self.app = Starlette(routes=[Route("/hooks/web", self.take, methods=["POST"])])
@@ -135,6 +136,7 @@ class Hooks:
     async def take(self, request: HttpRequest) -> Response:
         self.seen += 1
         body = await request.body()
+        await asyncio.sleep(self.takes_s)
         if self.refuse and self.seen % self.refuse == 0:
             return Response(status_code=503)
         self.requests.append(Request(headers=dict(request.headers), body=body))
@@ -193,6 +195,19 @@ def adds_up(event: Event[Entity]) -> None:
     assert shipping == order.totals.shipping.amount
     on_top = Decimal(0) if order.prices_include_tax else tax
     assert lines + shipping + on_top == order.totals.total.amount
+
+
+async def test_news_that_has_piled_up_does_not_give_up_in_its_own_queue(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred at once over four connections; the last waits longer than a call may take."""
+    monkeypatch.setattr(sandbox_hooks, "TIMEOUT_S", 0.5)
+    hooks = Hooks(takes_s=0.02)
+    async with serve(hooks.app) as url:
+        await sold(bench, hooks, url, orders=1, concurrency=4)
+        await sold(bench, hooks, url, orders=100, concurrency=100)
+    told = bench.box.report()["deliveries"]
+    assert told["attempts"] == told["sent"] == told["accepted"]
 
 
 async def test_a_refused_webhook_comes_again_the_same(bench: Bench) -> None:

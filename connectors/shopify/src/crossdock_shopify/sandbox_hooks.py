@@ -24,6 +24,8 @@ from crossdock_shopify.webhooks import sign
 
 _GIVE_UP_S = 600.0
 _MAX_RETRY_S = 2.0
+TIMEOUT_S = 5.0
+"""As Shopify: who has not answered by then is asked again."""
 _PAID, _UPDATED = 0.6, 0.15
 
 
@@ -64,6 +66,9 @@ class Courier:
     sold: int = 0
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
     _https: dict[str, Http] = field(default_factory=dict)
+    _roads: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    """As many posts at once as the receiver has connections: else a receiver that was away is met
+    by all that waits, and each gives up in the queue for a connection, for ever."""
     _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     _echo_to: Sale | None = None
     _chance: random.Random = field(default_factory=random.Random)
@@ -180,7 +185,10 @@ class Courier:
         while True:
             self.counts["attempts"] += 1
             try:
-                await http.post(path, content=delivery.body, headers=headers, timeout_s=5.0)
+                async with self._roads[base]:
+                    await http.post(
+                        path, content=delivery.body, headers=headers, timeout_s=TIMEOUT_S
+                    )
             except CrossdockError:  # whatever it was, Shopify tries again
                 if loop.time() + wait > deadline:
                     self.counts["given_up"] += 1
@@ -193,8 +201,10 @@ class Courier:
 
     def _http(self, base: str, connections: int) -> Http:
         if base not in self._https:
+            most = max(connections, 4)
+            self._roads[base] = asyncio.Semaphore(most)
             self._https[base] = Http(
-                name="hooks", base_url=base, timeout_s=5.0, max_connections=max(connections, 4)
+                name="hooks", base_url=base, timeout_s=TIMEOUT_S, max_connections=most
             )
         return self._https[base]
 
