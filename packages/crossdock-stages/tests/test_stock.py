@@ -28,10 +28,20 @@ from crossdock_stages.book import Book
 from crossdock_stages.decide import Decide
 from crossdock_stages.harness import House, Item
 from crossdock_stages.ledger import Ledger, settling
+from crossdock_stages.ledger.stockbook import Spotted
 from crossdock_stages.ledger.tables import landing, offers, outbox, reservations
 from crossdock_stages.rules import Domain, Override, Place, Rules
-from crossdock_stages.stock import Policy, available, lag_buffer, share_out, wanted
+from crossdock_stages.stock import (
+    Policy,
+    Position,
+    Reservation,
+    available,
+    lag_buffer,
+    share_out,
+    wanted,
+)
 from crossdock_stages.stockkeeper import Stockkeeper
+from crossdock_stages.stockroom import Stockroom
 from crossdock_stages.topology import Topology
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,6 +123,57 @@ class TestNumbers:
         there = sum(max(q, D(0)) for q in amounts.values())
         assert missing == max(D(0), sum(asked) - there)
         assert sum(q for _, _, q in shared) == sum(asked)
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["set", "end", "figure"]),
+                st.sampled_from("ab"),
+                st.integers(1, 9),
+                st.sampled_from([0.0, 5.0, 15.0]),
+            ),
+            max_size=12,
+        )
+    )
+    def test_the_sum_that_is_kept_is_the_sum_of_what_is_there(
+        self, steps: list[tuple[str, str, int, float]]
+    ) -> None:
+        room = Stockroom(rules(), rules().domains["inventory"], now=20.0)
+        spot = ("MUG", "WH")
+
+        def figure(sellable: int, at: float) -> None:
+            position = Position(sellable=D(sellable), counts_orders=True, received_at=at)
+            room.spots[spot] = Spotted(
+                sku="MUG", location="WH", entity_id="l", owner="erp", unit="EA", position=position
+            )
+            room._aside.pop(spot, None)
+
+        figure(50, 0.0)
+        for verb, order, quantity, at in steps:
+            row = Reservation(
+                order_id=order,
+                line_id="1",
+                sku="MUG",
+                location="WH",
+                quantity=D(quantity),
+                created_at=0.0,
+                expires_at=99.0,
+                taken_at=at,
+            )
+            if verb == "set":
+                room._set(row)
+            elif verb == "end":
+                room.end(room._of(order))
+            else:
+                figure(50 + quantity, at)
+            position = room.spots[spot].position
+            for but in ("", "a"):
+                others = [
+                    one.quantity
+                    for one in room.reservations.values()
+                    if one.order_id != but and one.counts(position, room.now, room.settle_s)
+                ]
+                assert room.left(spot, but) == position.sellable - sum(others)
 
     def test_the_buffer_is_what_is_probably_sold_meanwhile(self) -> None:
         assert lag_buffer(D(60), 600, 15) == 2

@@ -347,14 +347,16 @@ def _resolve(tx: Connection, parsed: Sequence[tuple[Item, Entity]]) -> list[_New
     """
     names: set[tuple[str, str, str]] = set()
     for item, data in parsed:
-        speaker = item.envelope.connection
+        speaker, told = item.envelope.connection, vars(data)  # asking a model for no field is slow
         for field_name, kind in _OTHERS.items():
-            ref = getattr(data, field_name, None)
+            ref = told.get(field_name)
             if isinstance(ref, EntityRef) and ref.native_id:
                 names.add((speaker, kind, ref.native_id))
         if item.envelope.kind in _TOLD_BACK:
             names.add((speaker, item.envelope.kind, item.envelope.native))
     found = things.aliases(tx, names)
+    if not found:
+        return [_News(item, item.envelope, data) for item, data in parsed]
     return [_resolved(item, data, found) for item, data in parsed]
 
 

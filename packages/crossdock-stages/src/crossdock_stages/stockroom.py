@@ -55,6 +55,8 @@ class Stockroom:
     received: Mapping[str, float] = field(default_factory=dict)
     _at: dict[Spot, dict[_Key, Reservation]] = field(default_factory=dict)
     _by: dict[str, dict[_Key, Reservation]] = field(default_factory=dict)
+    _aside: dict[Spot, Decimal] = field(default_factory=dict)
+    """What is set aside at a spot in all, once it was asked for."""
     _put: dict[_Key, Reservation] = field(default_factory=dict)
     _gone: dict[_Key, Reservation] = field(default_factory=dict)
     _levels: set[Spot] = field(default_factory=set)
@@ -266,6 +268,7 @@ class Stockroom:
                 incoming=data.incoming,
             ),
         )
+        self._aside.pop(spot, None)  # what its figure leaves out has changed
         self._levels.add(spot)
         self._touched.add(spot)
         rows = self._at.get(spot, {}).values()
@@ -285,20 +288,35 @@ class Stockroom:
 
     def left(self, spot: Spot, but: str = "") -> Decimal:
         """What the owner says, less what is set aside by others than the order `but`."""
-        position = self.spots[spot].position
-        aside = sum(
+        if spot not in self._aside:
+            self._aside[spot] = self._counted(self._at.get(spot, {}).values())
+        own = [row for row in self._by.get(but, {}).values() if (row.sku, row.location) == spot]
+        return self.spots[spot].position.sellable - self._aside[spot] + self._counted(own)
+
+    def _counted(self, rows: Iterable[Reservation]) -> Decimal:
+        """How much of these reservations the owner's figures do not leave out yet."""
+        return sum(
             (
                 row.quantity
-                for row in self._at.get(spot, {}).values()
-                if row.order_id != but and row.counts(position, self.now, self.settle_s)
+                for row in rows
+                if (spot := self.spots.get((row.sku, row.location))) is not None
+                and row.counts(spot.position, self.now, self.settle_s)
             ),
             ZERO,
         )
-        return position.sellable - aside
+
+    def _sum(self, row: Reservation, sign: int) -> None:
+        """Keep the sum of a spot true, where it was asked for."""
+        spot = (row.sku, row.location)
+        if spot in self._aside:
+            self._aside[spot] += sign * self._counted((row,))
 
     def _add(self, row: Reservation) -> _Key:
         key = _key(row)
+        if before := self.reservations.get(key):
+            self._sum(before, -1)
         self.reservations[key] = row
+        self._sum(row, 1)
         self._at.setdefault((row.sku, row.location), {})[key] = row
         self._by.setdefault(row.order_id, {})[key] = row
         return key
@@ -312,7 +330,8 @@ class Stockroom:
     def _end(self, rows: Iterable[Reservation]) -> None:
         for row in list(rows):
             key = _key(row)
-            self.reservations.pop(key, None)
+            if before := self.reservations.pop(key, None):
+                self._sum(before, -1)
             self._at.get((row.sku, row.location), {}).pop(key, None)
             self._by.get(row.order_id, {}).pop(key, None)
             self._put.pop(key, None)
