@@ -10,7 +10,8 @@ import pytest
 from crossdock.http import Http
 from crossdock.testing.sandbox import serve
 from crossdock_http_wms.sandbox import HttpWmsSandbox
-from crossdock_runner.demo import Driver, Site
+from crossdock_runner.playing import Driver
+from crossdock_runner.site import Site
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -75,7 +76,7 @@ async def test_what_the_shop_sells_is_shipped_in_parts_and_told(tmp_path: Path) 
         shipments = sum(one["type"] == "fulfillment.shipped" for one in box.house.told)
 
         async with (
-            Http(name="shop", base_url=site.boxes["shopify"]) as shop,
+            Http(name="shop", base_url=site.boxes["web"]) as shop,
             Http(name="runner", base_url=site.gateway) as runner,
         ):
 

@@ -15,7 +15,7 @@ import pytest
 from crossdock import Context
 from crossdock.http import Http
 from crossdock.sockets import listen
-from crossdock_runner.demo import Site
+from crossdock_runner.site import Site
 from crossdock_vendure.client import open_vendure
 from crossdock_vendure.config import VendureConfig
 from shop import Shop
@@ -112,7 +112,7 @@ async def line() -> AsyncIterator[Line]:
                 config = VendureConfig.model_validate(given)
                 async with (
                     open_vendure(config, Context(connection="shop")) as api,
-                    Http(name="erp", base_url=site.boxes["odoo"]) as erp,
+                    Http(name="erp", base_url=site.boxes["erp"]) as erp,
                     Http(name="runner", base_url=site.gateway) as runner,
                 ):
                     shop = Shop(api)
