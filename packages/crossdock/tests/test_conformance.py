@@ -1,15 +1,16 @@
 """The kit lets a good connector pass, and fails a wrong one by the very check that is for it."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from crossdock import Event, Raw, RejectedError
+from crossdock import ContractError, Event, Raw, RejectedError
 from crossdock.canonical import Product
 from crossdock.testing import conformance
-from crossdock.testing.coverage import Coverage
+from crossdock.testing.coverage import Coverage, UntranslatableError
 
 sys.path.insert(0, str(Path(__file__).parent / "conformance"))
 import sabotage
@@ -76,3 +77,69 @@ def test_a_field_by_which_a_person_is_asked_is_explained() -> None:
     sample = conformance.Sample(topic="t", data=b'{"order": "o"}')
     report = Coverage(name="t", samples=[sample], translate=translate).report()
     assert report.mapped == {"/order": ("(refused when wrong)",)}
+    assert "| /order | checked | (refused when wrong) |" in report.table()
+
+
+def test_a_field_that_is_null_in_the_sample_is_told_where_it_goes() -> None:
+    """Text in its place is refused, a number shows in the entity: that is what counts."""
+
+    def translate(raw: Raw) -> Iterator[Event[Product]]:
+        weight = raw.body["weight"]
+        if isinstance(weight, str):
+            raise ContractError("expected a number")
+        words = {} if weight is None else {"com.acme": {"weight": weight}}
+        data = Product(name="x", extensions=words)
+        yield Event(type="product.changed", data=data, native_id="1")
+
+    sample = conformance.Sample(topic="t", data=b'{"weight": null}')
+    report = Coverage(name="t", samples=[sample], translate=translate).report()
+    assert (report.mapped, list(report.extended)) == ({}, ["/weight"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        (AttributeError("'str' object has no attribute 'astimezone'"), "AttributeError: 'str'"),
+        (ContractError("t/at: expected a time"), "ContractError: t/at: expected a time"),
+    ],
+)
+def test_coverage_names_the_sample_that_cannot_be_translated(fault: Exception, word: str) -> None:
+    def translate(raw: Raw) -> Iterator[Event[Product]]:
+        raise fault
+        yield
+
+    sample = conformance.Sample(topic="t", data=b'{"at": 1}', says=("product.changed",))
+    with pytest.raises(UntranslatableError, match=f"coverage 'items': sample 't' .*{word}"):
+        Coverage(name="items", samples=[sample], translate=translate).report()
+
+
+def test_the_command_says_so_with_the_line_and_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_conformance.py").write_text(
+        """
+from pathlib import Path
+from crossdock.testing.conformance import Features, Sample, Subject
+from crossdock.testing.coverage import Coverage
+
+def translate(raw):
+    return [raw.body["at"].astimezone()]
+
+SAMPLE = Sample(topic="t", data=b'{"at": "now"}', says=("product.changed",))
+SUBJECT = Subject(
+    connector="toy",
+    features=Features(),
+    home=Path(__file__).parents[1],
+    samples=[SAMPLE],
+    coverage=[Coverage(name="items", samples=[SAMPLE], translate=translate)],
+)
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "crossdock.testing.coverage", str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "sample 't' cannot be translated: AttributeError" in done.stderr
+    assert f"{tmp_path / 'tests/test_conformance.py'}:7" in done.stderr
+    assert "Traceback" not in done.stderr

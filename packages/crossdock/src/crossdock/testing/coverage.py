@@ -15,9 +15,11 @@ it went. A field that changes nothing must be ignored with a reason, or be shown
 
 import copy
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,13 @@ _BY_TYPE: Mapping[str, tuple[Any, ...]] = {
 }
 
 
+_REFUSED = ("(refused when wrong)",)
+
+
+class UntranslatableError(Exception):
+    """A sample that translate fails on as it stands; the message names both."""
+
+
 @dataclass(frozen=True)
 class CoverageReport:
     """What became of the fields of one schema, each by its pattern."""
@@ -81,6 +90,11 @@ class CoverageReport:
     """Patterns in `ignored` or `told` that name no field, or one that is mapped."""
 
     @property
+    def checked(self) -> int:
+        """How many of `mapped` show in no event: a wrong value is refused, another one is not."""
+        return sum(to == _REFUSED for to in self.mapped.values())
+
+    @property
     def fields(self) -> int:
         """How many there are."""
         known = (self.mapped, self.extended, self.told, self.ignored)
@@ -89,7 +103,10 @@ class CoverageReport:
     def table(self) -> str:
         """As Markdown."""
         rows = [
-            *((place, "mapped", ", ".join(to)) for place, to in self.mapped.items()),
+            *(
+                (place, "checked" if to == _REFUSED else "mapped", ", ".join(to))
+                for place, to in self.mapped.items()
+            ),
             *((place, "extended", ", ".join(to)) for place, to in self.extended.items()),
             *((place, "mapped", why) for place, why in self.told.items()),
             *((place, "ignored", why) for place, why in self.ignored.items()),
@@ -122,7 +139,7 @@ class Coverage:
     @cached_property
     def _report(self) -> CoverageReport:
         parsed = [(sample, sample.raw().body) for sample in self.samples]
-        bodies = [(sample, body, self._told(sample, body)) for sample, body in parsed]
+        bodies = [(sample, body, self._first(sample, body)) for sample, body in parsed]
         places: dict[str, str] = {}
         for _, body in parsed:
             for place, value in fieldpaths.leaves(body).items():
@@ -173,6 +190,7 @@ class Coverage:
         """
         for sample, body, before in bodies:
             for path in _paths(body, place):
+                refused = False
                 there = _there(body, path)
                 old = hostile.at(body, path) if there else None
                 others = _OTHERS.get(type(old).__name__, ()) if there else _BY_TYPE.get(kind, ())
@@ -183,9 +201,25 @@ class Coverage:
                     if after == before:
                         continue
                     moved = _differences(_places(before), _places(after))
-                    if moved:
+                    if moved and moved != _REFUSED:
                         return moved
+                    refused = refused or bool(moved)
+                if refused:  # by every other value that says anything
+                    return _REFUSED
         return ()
+
+    def _first(self, sample: Sample, body: Any) -> "_Facts":
+        """What translate makes of a sample as it stands, which must be no fault."""
+        try:
+            told = self._told(sample, body)
+            if told == "(refused)" and sample.says:
+                list(self.translate(sample.raw()))
+        except Exception as error:
+            raise UntranslatableError(
+                f"coverage {self.name!r}: sample {str(sample)!r} cannot be translated: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        return told
 
     def _told(self, sample: Sample, body: Any) -> "_Facts":
         """What translate makes of it."""
@@ -261,7 +295,7 @@ def _with(body: Any, path: hostile.Path, value: Any) -> Any:
 
 def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     if "(refused)" in after and "(refused)" not in before:
-        return ("(refused when wrong)",)
+        return _REFUSED
     if "(ignored)" in after and "(ignored)" not in before:
         return ("(decides whether it is told)",)
     return tuple(sorted(key for key in {*before, *after} if before.get(key) != after.get(key)))
@@ -281,16 +315,37 @@ def translate_of(name: str) -> Translates:
     return connector.translate
 
 
+def _told_by(folder: Path) -> list[CoverageReport] | None:
+    """The reports; None, and a word about it, when a sample cannot be translated."""
+    try:
+        return list(reports(folder))
+    except UntranslatableError as error:
+        cause = error.__cause__ or error
+        frames = list(traceback.walk_tb(cause.__traceback__))
+        near = [one for one in frames if folder in Path(one[0].f_code.co_filename).parents]
+        at = f"\n  at {near[-1][0].f_code.co_filename}:{near[-1][1]}" if near else ""
+        print(  # noqa: T201
+            f"{error}{at}\n  mend translate, or the sample; "
+            "`crossdock translate` shows one payload alone",
+            file=sys.stderr,
+        )
+        return None
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Print the tables; exit code 1 when a field is unexplained."""
+    """Print the tables; exit code 1: a field is unexplained; 2: a sample cannot be translated."""
     folders = sys.argv[1:] if arguments is None else arguments
     bad = 0
     for folder in folders or ["."]:
-        for report in reports(Path(folder).resolve()):
+        told = _told_by(Path(folder).resolve())
+        if told is None:
+            return 2
+        for report in told:
             print(report.table())  # noqa: T201 - the answer of this command
             print(  # noqa: T201
-                f"\n{report.fields} fields: {len(report.mapped) + len(report.told)} mapped, "
-                f"{len(report.extended)} extended, {len(report.ignored)} ignored, "
+                f"\n{report.fields} fields: {len(report.mapped) + len(report.told)} mapped "
+                f"({report.checked} of them only checked), {len(report.extended)} extended, "
+                f"{len(report.ignored)} ignored, "
                 f"{len(report.unexplained)} unexplained\n"
             )
             for stale in report.stale:
@@ -300,4 +355,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    # a subject knows this module by its name, so its errors are that module's, not the script's
+    raise SystemExit(import_module("crossdock.testing.coverage").main())
