@@ -81,32 +81,38 @@ def seeded(box: HttpWmsSandbox) -> None:
 def attack(url: str, secret: str) -> int:
     """How many calls were made. A failed check raises."""
     document = openapi.document()
-    del document["security"]  # every request is signed below; test_sandbox.py has the unsigned ones
+    del document["security"]  # every request is signed below; test_client.py has unsigned ones
     schema = schemathesis.openapi.from_dict(document)
     schema.config.update(base_url=url)
-    auth = Signed(secret)
     calls = 0
     for result in schema.get_all_operations():
         operation: Any = result.ok()
         wrong = [GenerationMode.NEGATIVE] if operation.path != "/" else []  # it takes nothing
         for mode in (GenerationMode.POSITIVE, *wrong):
+            calls += examine(operation, mode, Signed(secret))
+    return calls
 
-            @given(case=operation.as_strategy(generation_mode=mode))
-            @settings(
-                max_examples=EXAMPLES,
-                deadline=None,
-                derandomize=True,
-                database=None,
-                phases=[Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            )
-            def one(case: Any, mode: GenerationMode = mode) -> None:
-                nonlocal calls
-                calls += 1
-                answer = case.call(auth=auth)
-                if mode is GenerationMode.POSITIVE and answer.status_code in (400, 422):
-                    assert BEYOND_SCHEMAS.search(answer.text), answer.text
-                case.validate_response(answer, excluded_checks=[positive_data_acceptance])
 
-            one()
+def examine(operation: Any, mode: GenerationMode, auth: Signed) -> int:
+    """A few calls of one operation."""
+    calls = 0
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def one(case: Any) -> None:
+        nonlocal calls
+        calls += 1
+        answer = case.call(auth=auth)
+        if mode is GenerationMode.POSITIVE and answer.status_code in (400, 422):
+            assert BEYOND_SCHEMAS.search(answer.text), answer.text
+        case.validate_response(answer, excluded_checks=[positive_data_acceptance])
+
+    one()
     return calls
