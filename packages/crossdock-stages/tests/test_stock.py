@@ -350,17 +350,19 @@ def till_sale(make_order: MakeOrder, **fields: Any) -> Order:
     )
 
 
+@pytest.mark.parametrize("owner", ["erp", "dc1"])
 @pytest.mark.parametrize("figure", ["available", "on_hand"])
 async def test_a_sale_at_the_till_is_taken_off_once(
-    house: House, make_order: MakeOrder, figure: str
+    house: House, make_order: MakeOrder, figure: str, owner: str
 ) -> None:
-    shop = Shop(house, rules())
+    """Also where a warehouse counts, which never hears of till sales."""
+    shop = Shop(house, rules(owner=owner))
     start = time.time()
 
     async def says(quantity: int, at: float) -> list[str]:
         """The owner, that so much may be sold, or that so much lies there."""
         data = InventoryLevel.model_validate({"sku": "MUG", "location": "WH", figure: quantity})
-        return await shop.tell(data, "inventory.level_changed", "L1", "erp", at)
+        return await shop.tell(data, "inventory.level_changed", "L1", owner, at)
 
     await says(10, start - 10)
     await shop.carried_out()

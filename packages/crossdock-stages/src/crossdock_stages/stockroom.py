@@ -209,8 +209,10 @@ class Stockroom:
         gone = {line.line_id for line in lines if handed_over(line)}
         for row in self._of(envelope.subject):
             spot = self.spots.get((row.sku, row.location))
-            counts = row.line_id in gone or (spot is not None and spot.position.counts_orders)
-            if spot is not None and spot.owner == envelope.connection and counts:
+            here = spot is not None and spot.owner == envelope.connection
+            counts = spot is not None and spot.position.counts_orders
+            # what a till handed over lies nowhere any more, whoever counts there
+            if row.line_id in gone or (here and counts):
                 self._set(replace(row, taken_at=row.taken_at or self.now))
 
     def _shipped(self, envelope: Envelope, data: Fulfillment, order: Known | None) -> None:
