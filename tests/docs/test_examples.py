@@ -17,7 +17,15 @@ from crossdock_runner.site import Connections, Site
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "docs/examples").glob("*.yaml"))
 SECRET = re.compile(r"\$\{secret:env/([A-Z0-9_]+)\}")
-KEPT = {"location", "locations", "tills", "settlement_journal", "settlement_accounts", "channels"}
+KEPT = {
+    "location",
+    "locations",
+    "channels",
+    "tills",
+    "till_payments",
+    "settlement_journal",
+    "settlement_accounts",
+}
 """What an example says of a connection that holds for the pretended vendor, too."""
 ORDERS = {"shopify": 6, "amazon": 6, "square": 3}
 

@@ -43,7 +43,7 @@ def five_kinds(connections: Connections) -> dict[str, Any]:
     for name in ("amazon", "dc1", "erp"):
         own[name]["poll_every_s"] = 1
     own["dc1"]["location"] = "WH"
-    own["erp"] |= {"tills": {"pos": "Shop"}}
+    own["erp"] |= {"tills": {"pos": "Shop"}, "till_payments": {"visa": "Card"}}
     return {
         "connections": own,
         "domains": {

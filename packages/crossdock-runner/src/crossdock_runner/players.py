@@ -4,6 +4,7 @@ One player a connector. What they tell has one form, so that one judge serves an
 truth is always the vendors' own tables.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from crossdock.testing.catalog import CATALOG
 
 STOCK_EACH = 1000
 """So much of everything lies in the warehouse at first; all sandboxes agree on it."""
+COUNT_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,18 +145,26 @@ class Till(Player):
         )
 
 
+@dataclass(frozen=True)
 class Warehouse(Player):
-    """A warehouse that speaks EDI: reads its orders, ships, and counts what is left."""
+    """A warehouse that speaks EDI: reads its orders, ships, and counts what is left.
+
+    It counts on a schedule, too: what a till sold is set aside until the next count after it.
+    """
+
+    counted: list[float] = field(default_factory=list)
+    """When, by the monotonic clock."""
 
     async def begin(self) -> None:
         await self._count()
 
     async def work(self, seed: int) -> None:
         shipped = await self._post("ship", {})
-        if shipped["shipped"]:
+        if shipped["shipped"] or time.monotonic() - self.counted[-1] > COUNT_EVERY_S:
             await self._count()
 
     async def _count(self) -> None:
+        self.counted.append(time.monotonic())
         stock = (await self.tables()).stock
         await self._post("count", {sku: str(much) for sku, much in stock.items()})
 
