@@ -36,7 +36,7 @@ async def exchange(site: Site, house: Warehouse) -> tuple[dict[str, Any], Judgem
 
 async def shop_of(site: Site) -> dict[str, Any]:
     """What the shop says of itself."""
-    async with Http(name="shop", base_url=site.boxes["shopify"]) as shop:
+    async with Http(name="shop", base_url=site.boxes["web"]) as shop:
         return dict((await shop.get("/_sandbox/report")).json())
 
 
