@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,12 @@ def test_help_is_0_and_names_every_command() -> None:
     done = clean(subprocess.run(command, capture_output=True, text=True), 0)
     for command in ("demo", "run", "check", "translate", "connectors", "trace"):
         assert command in done.stdout
+
+
+def test_version_is_that_of_the_package() -> None:
+    command = [sys.executable, "-m", "crossdock_runner.cli", "--version"]
+    done = clean(subprocess.run(command, capture_output=True, text=True), 0)
+    assert done.stdout == f"crossdock {version('crossdock-runner')}\n"
 
 
 @pytest.mark.parametrize("part", ["gateway", "stages"])

@@ -26,6 +26,24 @@ new_app = typer.Typer(help="Make something new from a template.", no_args_is_hel
 app.add_typer(new_app, name="new")
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"crossdock {version('crossdock-runner')}")
+        raise typer.Exit
+
+
+@app.callback()
+def crossdock(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Tell it and end."),
+    ] = False,
+) -> None:
+    """Commerce messages between storefronts, marketplaces, tills, warehouses and ERPs."""
+
+
 @new_app.command("connector")
 def new_connector(
     name: Annotated[str, typer.Argument(help="As in `connector: acme-pos`.")],
