@@ -74,16 +74,12 @@ def test_each_kind_says_what_it_is(each_kind: list[Path]) -> None:
 
 def test_what_is_made_is_clean(each_kind: list[Path]) -> None:
     """An author begins without a single complaint of ruff's (mypy's: nox -s template)."""
-    ruff = [
-        Path(sys.executable).parent / "ruff",
-        "check",
-        "--isolated",
-        "--target-version",
-        "py311",
-    ]
-    rules = ["--select", "E,F,W,B,UP,SIM,RET,PIE", "--ignore", "E501"]
-    done = subprocess.run([*ruff, *rules, *each_kind], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout[-3000:]
+    # a package with one of these long names has imports that cannot be broken
+    ruff = [Path(sys.executable).parent / "ruff", "check", "--no-cache", "--line-length", "106"]
+    strict = ["--select", "E,F,W,B,UP,SIM,RET,PIE,S", "--ignore", "S101"]
+    for rules in ([], strict):
+        done = subprocess.run([*ruff, *rules, *each_kind], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_the_smallest_rest_connector_with_sandbox_has_at_most_300_lines(

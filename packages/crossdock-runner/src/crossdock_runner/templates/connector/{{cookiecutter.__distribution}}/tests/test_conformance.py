@@ -24,7 +24,7 @@ from crossdock.canonical import EntityRef, Money, Refund
 {%- endif %}
 from crossdock.testing.conformance import Features, Sample, Subject, conformance
 from crossdock.testing.coverage import Coverage
-{%- if cookiecutter.news != "polling" %}
+{% if cookiecutter.news != "polling" %}
 from {{ cookiecutter.__package }}.client import sign
 {%- endif %}
 from {{ cookiecutter.__package }}.mapping import translate

@@ -1,4 +1,7 @@
-"""Crossdock speaks {{ cookiecutter.title }}. API: https://docs.{{ cookiecutter.name }}.example (FILL IN: page and version)."""
+"""Crossdock speaks {{ cookiecutter.title }}.
+
+API: https://docs.{{ cookiecutter.name }}.example (FILL IN: page and version).
+"""
 
 import crossdock
 

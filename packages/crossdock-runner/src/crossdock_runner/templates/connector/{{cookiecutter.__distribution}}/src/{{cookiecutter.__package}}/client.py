@@ -73,7 +73,7 @@ class Signed:
 {%- if cookiecutter.news != "polling" %}
 
 def sign(secret: str, body: bytes) -> str:
-    """What {{ cookiecutter.title }} writes into the signature header. FILL IN: the vendor's own rule."""
+    """What {{ cookiecutter.title }} writes into the header. FILL IN: the vendor's own rule."""
     return hmac.digest(secret.encode(), body, hashlib.sha256).hex()
 {% endif %}
 
@@ -125,7 +125,8 @@ class {{ cookiecutter.__class }}:
         """Carry out one command once. FILL IN: one branch for each that you handle."""
         if command.type != "{{ cookiecutter.__command }}":
             raise crossdock.RejectedError(
-                f"{{ cookiecutter.title }} handles {{ cookiecutter.__command }}, not {command.type}", reason="not_handled"
+                f"{{ cookiecutter.title }} handles {{ cookiecutter.__command }}, not {command.type}",
+                reason="not_handled",
             )
 {%- if cookiecutter.__made == "stock" %}
         # it sets and never adds, so a second try is harmless

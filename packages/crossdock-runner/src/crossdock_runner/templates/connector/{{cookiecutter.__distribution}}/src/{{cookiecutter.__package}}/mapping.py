@@ -1,7 +1,8 @@
-"""What {{ cookiecutter.title }} says, in canonical events. Pure: no network, no clock, no chance.
+"""What {{ cookiecutter.title }} says, in canonical events.
 
-A shape names the fields that are read, and what they must be; whatever else comes is refused with
-a pointer to the value, or ignored where the vendor added a field.
+Pure: no network, no clock, no chance. A shape names the fields that are read, and what they must
+be; whatever else comes is refused with a pointer to the value, or ignored where the vendor added
+a field.
 """
 
 from collections.abc import Iterator

@@ -27,6 +27,11 @@ from starlette.routing import Route
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+def made_up(what: str) -> str:
+    """A secret of the pretended vendor's; the same each time."""
+    return f"sandbox-{what}-7f3a"
+
+
 class {{ cookiecutter.__class }}Sandbox:
     """One account in memory. Tests look at `records` and `{{ cookiecutter.__made }}`."""
 {% if cookiecutter.authentication == "basic" %}
@@ -36,12 +41,12 @@ class {{ cookiecutter.__class }}Sandbox:
 {%- elif cookiecutter.authentication == "hmac" %}
     key_id = "key-1"
 {%- endif %}
-    secret = "sandbox-secret-7f3a"  # what proves who we are
+    secret = made_up("secret")  # what proves who we are
 {%- if cookiecutter.authentication == "oauth2" %}
-    token = "sandbox-token-91bd"  # what the secret is exchanged for
+    token = made_up("token")  # what the secret is exchanged for
 {%- endif %}
 {%- if cookiecutter.news != "polling" %}
-    webhook_secret = "sandbox-hook-secret-22c1"  # what webhooks are signed with
+    webhook_secret = made_up("hook-secret")  # what webhooks are signed with
 {%- endif %}
 
     def __init__(self) -> None:
@@ -113,7 +118,8 @@ class {{ cookiecutter.__class }}Sandbox:
 {%- elif cookiecutter.authentication == "api-key" %}
         return request.headers.get("x-api-key") == self.secret
 {%- elif cookiecutter.authentication == "basic" %}
-        return request.headers.get("authorization") == basic(self.user, self.secret)["Authorization"]
+        wanted = basic(self.user, self.secret)["Authorization"]
+        return request.headers.get("authorization") == wanted
 {%- elif cookiecutter.authentication == "oauth2" %}
         return request.headers.get("authorization") == f"Bearer {self.token}"
 
@@ -134,7 +140,7 @@ class {{ cookiecutter.__class }}Sandbox:
         return JSONResponse({"id": "sandbox"})
 
     async def _list(self, request: Request) -> Response:
-        """Pages by (time, id): a record that changes meanwhile moves to the end, none is skipped."""
+        """Pages by (time, id): what changes meanwhile moves to the end, nothing is skipped."""
         given = request.query_params
         ordered = sorted(self.records.values(), key=lambda one: (one["updated_at"], one["id"]))
         after = tuple(given.get("page", "").split("|")) if "page" in given else None
