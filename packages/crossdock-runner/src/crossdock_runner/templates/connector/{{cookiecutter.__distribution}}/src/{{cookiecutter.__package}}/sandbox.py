@@ -163,10 +163,11 @@ class {{ cookiecutter.__class }}Sandbox:
 {%- else %}
     async def _make(self, request: Request) -> Response:
         """The same idempotency key again gives the same answer, and nothing new."""
+        body = json.loads(await request.body())  # before anything is noted: the client may go away
         key = request.headers.get("idempotency-key", "")
         if key not in self.keys:
             self.keys[key] = f"{{ cookiecutter.__made }}-{len(self.{{ cookiecutter.__made }}) + 1}"
-            self.{{ cookiecutter.__made }}[self.keys[key]] = json.loads(await request.body())
+            self.{{ cookiecutter.__made }}[self.keys[key]] = body
         return JSONResponse({"id": self.keys[key]}, 201)
 
     async def _find(self, request: Request) -> Response:
