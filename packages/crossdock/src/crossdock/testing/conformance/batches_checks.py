@@ -5,8 +5,8 @@ from typing import Any
 
 from crossdock.errors import CrossdockError, PermanentError, TransientError
 from crossdock.events import Command, Receipt
-from crossdock.testing.conformance.applies_checks import _bag, _types
-from crossdock.testing.conformance.bench import Bench, Case, caught
+from crossdock.testing.conformance.applies_checks import FEW, _bag, _types
+from crossdock.testing.conformance.bench import Bench, Case, caught, spread
 from crossdock.testing.conformance.kit import Failed, check
 from crossdock.testing.conformance.subject import Features
 from crossdock.testing.conformance.wire import LOST
@@ -25,10 +25,11 @@ def _wire(features: Features) -> bool:
 def _wishes(case: Case, bench: Bench) -> list[Command[Any]]:
     """Some of every type, none about the same entity."""
     types = _types(case)
+    size = SIZE if len(types) < FEW else 2
     return [
         replace(bench.command(type_, 10 * place + number), id=f"cmd_kit_{place}_{number}")
         for place, type_ in enumerate(types)
-        for number in range(1, SIZE + 1)
+        for number in range(1, size + 1)
     ]
 
 
@@ -133,14 +134,14 @@ async def twice(case: Case) -> None:
 
 @check("batch.lost-answer-changes-once", "silver", wants=_wire)
 async def lost(case: Case) -> None:
-    """The answer of each request of a batch is lost in turn."""
+    """The answer of each request of a batch is lost in turn; of long ones, 20 or 8 of them."""
     _, wanted = await _alone(case)
     async with case.bench() as bench:
         commands = _wishes(case, bench)
         bench.wire.plan(None)
         await _many(bench.port, commands)
         requests = bench.wire.count
-    for number in range(1, min(requests, 20) + 1):
+    for number in spread(requests, 20 if len(case.subject.commands) < FEW else 8):
         async with case.bench() as bench:
             commands = _wishes(case, bench)
             bench.wire.only(number, LOST)
