@@ -80,6 +80,8 @@ def test_it_runs(file: Path, tmp_path: Path, request: pytest.FixtureRequest) -> 
     example = yaml.safe_load(file.read_text())
 
     def adjust(deployment: dict[str, Any]) -> None:
+        # so long what left is set aside where the owner has no newer figure; a test has no minutes
+        deployment["domains"]["inventory"]["latency"] = "5s"
         if "ledger" in example:
             deployment["ledger"] = {"url": request.getfixturevalue("postgres_server")}
 
