@@ -37,8 +37,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests but the long ones, on three processes: many of them wait for servers."""
-    session.run("pytest", "-n", "3", "--dist", "worksteal", *session.posargs)
+    """All tests but the long ones, on four processes: many of them wait for servers."""
+    session.run("pytest", "-n", "4", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from crossdock.http import Http
-from crossdock_runner.demo import Driver, Judgement, Site
+from crossdock_runner.playing import Driver, Judgement
+from crossdock_runner.site import Site
 from crossdock_x12_wms.sandbox import Warehouse, connection_of
 
 pytestmark = pytest.mark.timeout(300)

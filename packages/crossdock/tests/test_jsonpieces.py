@@ -12,9 +12,11 @@ from crossdock.http import Response
 from hypothesis import given
 from hypothesis import strategies as st
 
+# what no database can store is refused by both, with words; it is tested with them
+names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=3)
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text('[]{}",:\\ a\u00e9', max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner),
     max_leaves=12,
 )
 

@@ -208,7 +208,6 @@ def demo(store: Store, stock: Stock) -> None:
         store.insert(
             "stock.quant", {"product_id": made, "location_id": location, "quantity": STOCK}
         )
-    warehouse(store, stock, "FBA", "Goods at Amazon")
     till(store, "Shop")
     product(store, "Shipping", "SHIPPING", 0.0, service=True)
     product(store, "Discount", "DISCOUNT", 0.0, service=True)

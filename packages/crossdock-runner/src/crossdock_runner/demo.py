@@ -91,8 +91,8 @@ async def play(
         Http(name="runner", base_url=site.gateway, timeout_s=20) as runner,
     ):
         started = progress = time.monotonic()
-        for house in roles.houses:
-            await staff[house].begin()
+        for one in staff.values():
+            await one.begin()
         for number, (name, orders) in enumerate(sales.items()):
             await staff[name].sell(orders, seed + number)
         mark: Any = None

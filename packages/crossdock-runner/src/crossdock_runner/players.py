@@ -210,6 +210,10 @@ class House(Player):
 class Erp(Player):
     """Odoo: sales orders and sales of tills; its staff ships where nobody else does."""
 
+    async def begin(self) -> None:
+        # where a marketplace keeps goods of ours
+        await self._post("warehouse", {"code": "FBA", "name": "Goods at Amazon"})
+
     async def work(self, seed: int) -> None:
         await self._post("ship", {"two_parcels": 0.2, "seed": seed})
 

@@ -43,6 +43,18 @@ def shop_and_erp(connections: Connections) -> dict[str, Any]:
     }
 
 
+class _Quoting(yaml.SafeDumper):
+    """Quotes what begins like a number: a secret such as 0b15… must not look like one."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if text[:1].isdigit() else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Quoting.add_representer(str, _text)
+
+
 class Site:
     """One deployment: its sandboxes, its runner, and how to reach them.
 
@@ -98,7 +110,7 @@ class Site:
             **self.compose({name: box["connection"] for name, box in ready.items()}),
         }
         self.adjust(deployment)
-        self.file.write_text(yaml.safe_dump(deployment, sort_keys=False))
+        self.file.write_text(yaml.dump(deployment, Dumper=_Quoting, sort_keys=False))
         self.file.chmod(0o600)
 
     def start_runner(self) -> None:
