@@ -103,6 +103,10 @@ class Book:
     """Until when the customer was told to have it, RFC 3339."""
     held_there: bool = False
     """Whether the executing system was asked to hold it."""
+    called_off: frozenset[str] = frozenset()
+    """Houses that were asked to ship and then not to."""
+    execute: str = ""
+    """The system it was given to, where parts of the domain have others."""
 
     def shipped_of(self, line_id: str) -> Decimal:
         """How much of a line has left, by all shipments together; of a bundle, what is complete."""
@@ -234,6 +238,10 @@ class Book:
             plain["promised"] = self.promised
         if self.held_there:
             plain["held_there"] = True
+        if self.called_off:
+            plain["called_off"] = sorted(self.called_off)
+        if self.execute:
+            plain["execute"] = self.execute
         return jsontext.dump_quickly(plain).decode()
 
     @classmethod
@@ -273,6 +281,8 @@ class Book:
             stopped=plain.get("stopped", 0),
             promised=plain.get("promised", ""),
             held_there=plain.get("held_there", False),
+            called_off=frozenset(plain.get("called_off", ())),
+            execute=plain.get("execute", ""),
             **parts,
         )
 

@@ -21,6 +21,7 @@ from crossdock_stages.judgement.basis import (
     recorded,
 )
 from crossdock_stages.judgement.contradictions import in_fulfillment
+from crossdock_stages.judgement.stopping import executor
 from crossdock_stages.ledger.things import Known
 
 TOLD = "told"
@@ -59,14 +60,14 @@ def judge(case: Case, data: Fulfillment) -> Decision:
     if found:
         return orders.contradicted(case, order, book, found)
     return orders.with_order(
-        case, order, _booked(order, book, data, envelope), _told(case, data, order, know)
+        case, order, _booked(order, book, data, envelope), _told(case, data, order, know, book)
     )
 
 
-def _told(case: Case, data: Fulfillment, order: Known, know: Known) -> Decision:
+def _told(case: Case, data: Fulfillment, order: Known, know: Known, book: Book) -> Decision:
     envelope, before, mark = case.envelope, case.before, know.digest
     told = before is not None and before.state == TOLD
-    targets = targets_of(case, order, data)
+    targets = targets_of(case, order, data, book)
     if not targets:
         reason = f"order {order.label} came from {order.connection}, which is not told of shipments"
         return Decision(applied=True, reason=reason, know=know)
@@ -127,14 +128,13 @@ def fulfillment_digest(data: Fulfillment) -> str:
     return mark_of({**told, "cancelled": data.cancelled_at is not None})
 
 
-def targets_of(case: Case, order: Known, data: Fulfillment) -> list[str]:
+def targets_of(case: Case, order: Known, data: Fulfillment, book: Book) -> list[str]:
     """The channel that sold it and the system that executes it, as far as they are to be told.
 
     What a marketplace shipped the executing system must book, also where it is the owner of all
     other shipments and so on nobody's list.
     """
-    orders = case.rules.domains.get("orders")
-    execute = orders.part(channel=order.connection).execute if orders else None
+    execute = executor(case, order, book)
     wanted = (order.connection, execute)
     told = [
         name
@@ -176,7 +176,9 @@ def was_instructed(case: Case, data: Fulfillment) -> bool:
     order = case.known.get(data.order.id or "")
     if order is None or data.location is not None:
         return False
-    houses = {one.house for one in Book.load(order.facts).instructions.values()}
+    book = Book.load(order.facts)
+    # also who was called off: what had left by then is no less true
+    houses = {one.house for one in book.instructions.values()} | book.called_off
     return case.envelope.connection in houses
 
 

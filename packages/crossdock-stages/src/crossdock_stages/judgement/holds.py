@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from crossdock.canonical import Cancellation, Hold, Order
+from crossdock.canonical import Cancellation, Hold
 from crossdock.errors import RejectedError, UnavailableError
 from crossdock.identity import PREFIXES
 
 from crossdock_stages import book as books
-from crossdock_stages.judgement import orders, shipping
+from crossdock_stages.judgement import orders, stopping
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     HELD,
@@ -42,9 +42,13 @@ def placed(case: Case, data: Hold) -> Decision:
     if order.state == HELD:
         know = replace(order, facts=book.dump())
         return Decision(applied=True, reason=f"held: {why}", know=know)
-    know, wishes, unable = _stopped(case, order, book)
+    know, wishes, unable = stopping.stopped(case, order, book)
     decision = Decision(applied=True, reason=f"held: {why}", know=know, wishes=wishes)
-    return replace(decision, exception=_unstopped(order, unable, why)) if unable else decision
+    return (
+        replace(decision, exception=stopping.unstopped(order.label, unable, why))
+        if unable
+        else decision
+    )
 
 
 def released(case: Case, data: Hold) -> Decision:
@@ -84,16 +88,16 @@ def declined(case: Case, data: Cancellation) -> Decision:
     know = replace(order, state=NOT_TAKEN, facts=replace(book, holds={}).dump())
     if order.state != HELD:
         hold = books.Hold(case.envelope.subject, why)
-        know, wishes, unable = _stopped(case, order, book.with_hold(data.reason, hold))
+        know, wishes, unable = stopping.stopped(case, order, book.with_hold(data.reason, hold))
     able = case.rules.can(channel, "order.cancel") and not book.anything_shipped
-    cancel = orders.hold_order(case, order, channel, "cancel") if able else None
+    cancel = stopping.hold_order(case, order, channel, "cancel") if able else None
     if cancel is not None:
         return Decision(
             applied=True,
             reason=f"{why}; to be cancelled at {channel}",
             also=(know,),
             wishes=(*wishes, cancel),
-            exception=_unstopped(order, unable, why) if unable else None,
+            exception=stopping.unstopped(order.label, unable, why) if unable else None,
             went_on=order.id if order.state == HELD else "",
         )
     left = " after a part of it has left" if book.anything_shipped else ""
@@ -127,42 +131,6 @@ def asked_to_cancel(case: Case, data: Cancellation) -> Decision:
         f"({data.reason}), which was {order.state}",
         "cancellation_requested",
     )
-
-
-def _stopped(
-    case: Case, order: Known, book: books.Book
-) -> tuple[Known, tuple[Wish, ...], list[str]]:
-    """The order with this book, stopped wherever it was given to, and who cannot be told to stop.
-
-    Houses are called off for what has not left; they are asked anew when it goes on.
-    """
-    wishes: tuple[Wish, ...] = ()
-    execute = _execute(case, order)
-    unable = [] if book.held_there or execute is None else [execute]
-    if unable and case.rules.can(execute, "order.hold"):
-        wish = orders.hold_order(case, order, execute or "", "hold")
-        if wish is not None:
-            wishes, book, unable = (wish,), replace(book, held_there=True), []
-    if book.instructions and order.body:
-        about = replace(case.envelope, subject=order.id, native=order.native_id)
-        whole = Order.parse(order.body)
-        houses, left = shipping.call_off(replace(case, envelope=about), whole, book)
-        if houses:
-            wishes, book = (*wishes, *houses), replace(left, stopped=book.stopped + 1)
-    unable += [one.house for one in book.instructions.values()]
-    return replace(order, facts=book.dump()), wishes, unable
-
-
-def _unstopped(order: Known, unable: list[str], why: str) -> RejectedError:
-    whom = " and ".join(dict.fromkeys(unable))
-    return RejectedError(
-        f"order {order.label} must wait ({why}), and the connector of {whom} cannot stop it",
-        reason="not_stopped",
-    )
-
-
-def _execute(case: Case, order: Known) -> str | None:
-    return case.domain.part(channel=order.connection).execute
 
 
 def _order(case: Case, data: Hold | Cancellation) -> Known:

@@ -10,7 +10,7 @@ from crossdock.errors import RejectedError
 from crossdock.events import Envelope
 
 from crossdock_stages.book import Book, Hold
-from crossdock_stages.judgement import checks, shipping
+from crossdock_stages.judgement import checks, shipping, stopping
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     HELD,
@@ -97,7 +97,7 @@ def judge(case: Case, order: Order) -> Decision:
     )
     if domain is not case.domain:
         case = replace(case, domain=domain)
-    one = _Order(case, order, before, book, know, domain.execute or "")
+    one = _Order(case, order, before, book, know, book.execute or domain.execute or "")
     if domain.execute is None:
         return recorded("recorded; no system executes orders", one.knows(book))
     if before is None or before.state == HELD:
@@ -108,6 +108,8 @@ def judge(case: Case, order: Order) -> Decision:
     if found:
         return contradicted(case, before, earlier, found)
     healed = tuple(hold.about for hold in book.holds.values())
+    if earlier.holds and not book.holds:
+        return _healed(one, before)
     if order.cancelled_at is not None:
         return _cancelled(one)
     if book.holds:
@@ -120,6 +122,17 @@ def judge(case: Case, order: Order) -> Decision:
             look_again=healed,
         )
     return _edited(one, before)
+
+
+def _healed(one: _Order, before: Known) -> Decision:
+    """What held it was said by its channel alone, which says otherwise now: it goes on."""
+    let, wishes = _let_go(one.case, before, one.book)
+    one = replace(one, book=replace(one.book, held_there=False))
+    if one.order.cancelled_at is not None:
+        return replace(_cancelled(one), went_on=before.id)
+    decision = _edited(one, let)
+    reason = f"it waits no longer; {decision.reason}"
+    return replace(decision, reason=reason, wishes=(*wishes, *decision.wishes), went_on=before.id)
 
 
 def _not_given_yet(one: _Order, earlier: Book) -> Decision:
@@ -149,6 +162,9 @@ def _not_given_yet(one: _Order, earlier: Book) -> Decision:
 
 def give(one: _Order, book: Book, verdicts: tuple[Verdict, ...] = ()) -> Decision:
     """All is well: it becomes work."""
+    domain = one.case.rules.domains.get("orders")
+    if domain is not None and any(part.execute for part in domain.overrides):
+        book = replace(book, execute=one.target)
     given = shipping.instruct(one.case, one.order, book, one.target)
     houses = ", ".join(wish.target for wish in given.wishes)
     also = f", and to be shipped by {houses}" if houses else ""
@@ -245,54 +261,27 @@ def _new_but_contradicted(one: _Order, found: Sequence[Contradiction]) -> Decisi
 
 
 def contradicted(case: Case, order: Known, book: Book, found: Sequence[Contradiction]) -> Decision:
-    """News that cannot be true beside what is known: the order waits, nothing of it is applied."""
+    """News that cannot be true beside what is known: nothing of it is applied, and the order waits
+    wherever it was given to."""
     for contradiction in found:
         hold = Hold(case.envelope.subject, contradiction.why)
         book = book.with_hold(contradiction.code, hold)
-    wishes: tuple[Wish, ...] = ()
-    execute = case.domain.execute or _execute(case, order)
-    given = order.state in {REQUESTED, SUBMITTED}
-    if given and not book.held_there and case.rules.can(execute, "order.hold") and execute:
-        stopped = hold_order(case, order, execute, "hold")
-        if stopped is not None:
-            wishes, book = (stopped,), replace(book, held_there=True)
+    know, wishes, unable = stopping.stopped(case, order, book)
     return Decision(
         applied=False,
         reason="held: " + "; ".join(c.why for c in found),
-        know=replace(order, facts=book.dump()),
+        know=know,
         wishes=wishes,
-        exception=refusal(order.label, found),
+        exception=refusal(order.label, found, unable),
         verdicts=as_verdicts(found),
         held=True,
     )
 
 
-def hold_order(case: Case, order: Known, execute: str, verb: str) -> Wish | None:
-    """Ask the executing system to hold the order or let it go on; needs the order's last body."""
-    if not order.body:
-        return None
-    wish = case.wish(
-        execute,
-        f"order.{verb}",
-        Order.parse(order.body),
-        key=f"{order.id}:{case.envelope.id}",
-        queue=order.id,
-        refs=(order.id,),
-    )
-    return replace(wish, entity_id=order.id)
-
-
 def resume(case: Case, order: Known) -> Decision:
     """Nothing holds the order any more: it is released where it was held, and what was kept of
     its channel's news in the meantime takes effect."""
-    book = Book.load(order.facts)
-    execute = _execute(case, order)
-    wishes: tuple[Wish, ...] = ()
-    if book.held_there:
-        if execute and case.rules.can(execute, "order.release"):
-            wish = hold_order(case, order, execute, "release")
-            wishes = () if wish is None else (wish,)
-        order = replace(order, facts=replace(book, held_there=False).dump())
+    order, wishes = _let_go(case, order, Book.load(order.facts))
     domain = case.rules.domains.get("orders")
     if not order.body or domain is None:
         return Decision(
@@ -314,6 +303,18 @@ def resume(case: Case, order: Known) -> Decision:
     return replace(decision, wishes=(*wishes, *decision.wishes), went_on=order.id)
 
 
+def _let_go(case: Case, order: Known, book: Book) -> tuple[Known, tuple[Wish, ...]]:
+    """The order held nowhere any more, and the word to the system that was asked to hold it."""
+    if not book.held_there:
+        return order, ()
+    execute = stopping.executor(case, order, book)
+    wish = None
+    if execute and case.rules.can(execute, "order.release"):
+        wish = stopping.hold_order(case, order, execute, "release")
+    order = replace(order, facts=replace(book, held_there=False).dump())
+    return order, () if wish is None else (wish,)
+
+
 def with_order(case: Case, before: Known, after: Known, decision: Decision) -> Decision:
     """The same decision, and its order as it is known with it; it goes on where this settles it."""
     if not Book.load(before.facts).holds or Book.load(after.facts).holds:
@@ -330,14 +331,13 @@ def with_order(case: Case, before: Known, after: Known, decision: Decision) -> D
     )
 
 
-def _execute(case: Case, order: Known) -> str | None:
-    orders = case.rules.domains.get("orders")
-    return orders.part(channel=order.connection).execute if orders else None
-
-
-def refusal(label: str, found: Sequence[Contradiction]) -> RejectedError:
-    """The words for the desk."""
+def refusal(
+    label: str, found: Sequence[Contradiction], unable: Sequence[str] = ()
+) -> RejectedError:
+    """The words for the desk; `unable` are who has the order and cannot be told to stop."""
     why = "; ".join(contradiction.why for contradiction in found)
+    if unable:
+        why += f"; {' and '.join(unable)} cannot be told to wait: ask by hand"
     return RejectedError(f"order {label} is held: {why}", reason=found[0].code)
 
 

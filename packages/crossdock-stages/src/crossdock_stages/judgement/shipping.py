@@ -1,6 +1,6 @@
 """Who ships what: the instructions to warehouses that own the fulfilment of an order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from crossdock.identity import command_id, entity_id
 
 from crossdock_stages.book import Book, Instruction
 from crossdock_stages.judgement.basis import Case, Wish, mark_of
-from crossdock_stages.rules import Rules
+from crossdock_stages.rules import Domain, Rules
 
 OURS = frozenset({"merchant", "3pl", "store"})
 """Hands that we instruct; a marketplace and a supplier look after themselves."""
@@ -43,19 +43,7 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
     fulfillment = case.rules.domains.get("fulfillment")
     if fulfillment is None:
         return Instructed((), book)
-    region = region_of(order, case.rules)
-    first = next(iter(case.rules.ships_from(region)), None)
-    wanted: dict[str, tuple[str, list[OrderLine]]] = {}
-    for line in order.lines:
-        if not carried(line):
-            continue
-        place = line.location or book.places.get(line.line_id) or first
-        channel = case.envelope.connection
-        house = fulfillment.part(location=place, channel=channel, region=region).owner
-        if house is None or house == execute:
-            continue
-        if case.rules.can(house, "fulfillment_order.create"):
-            wanted.setdefault(place or house, (house, []))[1].append(line)
+    wanted = _by_place(case, order, book, fulfillment, execute)
     wishes: list[Wish] = []
     unable: list[str] = []
     given = dict(book.instructions)
@@ -86,16 +74,54 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
     return Instructed(tuple(wishes), book, tuple(unable))
 
 
-def call_off(case: Case, order: Order, book: Book) -> tuple[tuple[Wish, ...], Book]:
-    """Tell every house that it need not ship; those that cannot be told are told by a person."""
+def _by_place(
+    case: Case, order: Order, book: Book, fulfillment: Domain, execute: str
+) -> dict[str, tuple[str, list[OrderLine]]]:
+    """Place to its house and the lines that ship from there, but for the executing system's own."""
+    region = region_of(order, case.rules)
+    first = next(iter(case.rules.ships_from(region)), None)
+    out: dict[str, tuple[str, list[OrderLine]]] = {}
+    for line in order.lines:
+        if not carried(line):
+            continue
+        place = line.location or book.places.get(line.line_id) or first
+        channel = case.envelope.connection
+        house = fulfillment.part(location=place, channel=channel, region=region).owner
+        if house is None or house == execute:
+            continue
+        if case.rules.can(house, "fulfillment_order.create"):
+            out.setdefault(place or house, (house, []))[1].append(line)
+    return out
+
+
+def still_to_ship(case: Case, order: Order, book: Book) -> frozenset[str]:
+    """Places that were instructed and of whose lines not all has left."""
+    fulfillment = case.rules.domains.get("fulfillment")
+    if fulfillment is None:
+        return frozenset()
+    placed = _by_place(case, order, book, fulfillment, "")
+    return frozenset(
+        place
+        for place in book.instructions
+        if place not in placed or any(book.open_of(line.line_id) > 0 for line in placed[place][1])
+    )
+
+
+def call_off(
+    case: Case, order: Order, book: Book, places: Collection[str] | None = None
+) -> tuple[tuple[Wish, ...], Book]:
+    """Tell every house that it need not ship, or those of some places; who cannot be told keeps
+    its instruction, for a person must tell it."""
     able = {
         place: one
         for place, one in book.instructions.items()
-        if case.rules.can(one.house, "fulfillment_order.cancel")
+        if (places is None or place in places)
+        and case.rules.can(one.house, "fulfillment_order.cancel")
     }
     left = {key: one for key, one in book.instructions.items() if key not in able}
     wishes = tuple(_cancel(case, order, place, one) for place, one in able.items())
-    return wishes, replace(book, instructions=left)
+    gone = book.called_off | {one.house for one in able.values()}
+    return wishes, replace(book, instructions=left, called_off=gone)
 
 
 def _mark(order: Order, lines: Sequence[OrderLine]) -> str:
