@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from crossdock.canonical import Entity
 from crossdock.events import Envelope, now_text
 
 from crossdock_stages.judgement.basis import Wish
@@ -10,10 +11,17 @@ from crossdock_stages.topology import Topology
 
 
 def ask_all(
-    topology: Topology, wishes: Sequence[Wish], cause: Envelope | None, because: str
+    topology: Topology,
+    wishes: Sequence[Wish],
+    cause: Envelope | None,
+    because: str,
+    written: tuple[Entity, bytes] | None = None,
 ) -> list[ToSend]:
-    """The same for several wishes; what several targets are told is written out once."""
-    bodies: dict[int, bytes] = {}
+    """The same for several wishes; what several targets are told is written out once.
+
+    `written` is an entity that was written out before, with its bytes.
+    """
+    bodies: dict[int, bytes] = {id(written[0]): written[1]} if written else {}
     for wish in wishes:
         if id(wish.data) not in bodies:
             bodies[id(wish.data)] = wish.data.dump()

@@ -4,8 +4,9 @@ The channel tells what was bought and paid, houses tell what left, others tell w
 book keeps each of them by source, so that a contradiction can name both sides.
 """
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Self
 
@@ -13,7 +14,11 @@ from crossdock import jsontext
 from crossdock.canonical import Order, OrderLine
 from crossdock.canonical.order import statuses
 
+from crossdock_stages.values import changed
+
 ZERO = Decimal(0)
+REMEMBERED = 512
+"""How many books are kept as they were read: some 2 MB. Of one event a book is asked for often."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +115,14 @@ class Book:
 
     def shipped_of(self, line_id: str) -> Decimal:
         """How much of a line has left, by all shipments together; of a bundle, what is complete."""
+        if not self.shipped:
+            return ZERO
         return self._whole(line_id) + self._bundles(line_id, ROUND_FLOOR, min)
 
     def left_of(self, line_id: str) -> Decimal:
         """The same, and bundles of which only a part has left count too."""
+        if not self.shipped:
+            return ZERO
         return self._whole(line_id) + self._bundles(line_id, ROUND_CEILING, max)
 
     def left_of_part(self, line_id: str, sku: str, per: Decimal) -> Decimal:
@@ -157,11 +166,11 @@ class Book:
         """The book after the channel's newest snapshot; `ours` are the hands that we instruct."""
         hands = frozenset(ours)
         payment = order.payment
-        return replace(
+        return changed(
             self,
             currency=order.currency,
             captured=payment.captured.amount if payment.captured else None,
-            axes=dict(vars(statuses(order))),
+            axes=vars(statuses(order)),
             lines={line.line_id: _line(line) for line in order.lines},
             foreign=frozenset(
                 line.line_id for line in order.lines if line.fulfilled_by not in hands
@@ -173,21 +182,21 @@ class Book:
         parts = {key: value for key, value in getattr(self, kind).items() if key != entity}
         if part is not None:
             parts[entity] = part
-        return replace(self, **{kind: parts})  # type: ignore[arg-type]
+        return changed(self, **{kind: parts})
 
     def with_hold(self, code: str, hold: Hold | None) -> Self:
         """The book with, or without, this reason to wait."""
         holds = {key: value for key, value in self.holds.items() if key != code}
         if hold is not None:
             holds[code] = hold
-        return replace(self, holds=holds)
+        return changed(self, holds=holds)
 
     def without_holds_of(self, about: str) -> Self:
         """The book without the reasons that this entity's news brought up."""
         if all(hold.about != about for hold in self.holds.values()):
             return self
         kept = {code: hold for code, hold in self.holds.items() if hold.about != about}
-        return replace(self, holds=kept)
+        return changed(self, holds=kept)
 
     def dump(self) -> str:
         """As JSON, without what is empty."""
@@ -244,50 +253,55 @@ class Book:
             plain["execute"] = self.execute
         return jsontext.dump_quickly(plain).decode()
 
-    @classmethod
-    def load(cls, text: str) -> Self:
+    @staticmethod
+    def load(text: str) -> "Book":
         """What `dump` wrote; an empty text is an empty book."""
-        if not text:
-            return cls()
-        plain = jsontext.parse(text.encode())
-        parts = {
-            name: {
-                key: Part(by, label, _decimals(lines), _decimals(*more))
-                for key, (by, label, lines, *more) in plain.get(name, {}).items()
-            }
-            for name in ("shipped", "returned")
+        return _read(text)
+
+
+@functools.lru_cache(REMEMBERED)
+def _read(text: str) -> Book:
+    if not text:
+        return Book()
+    plain = jsontext.parse(text.encode())
+    parts = {
+        name: {
+            key: Part(by, label, _decimals(lines), _decimals(*more))
+            for key, (by, label, lines, *more) in plain.get(name, {}).items()
         }
-        per = plain.get("per", {})
-        return cls(
-            currency=plain.get("currency", ""),
-            captured=Decimal(plain["captured"]) if "captured" in plain else None,
-            axes=plain.get("axes", {}),
-            lines={
-                key: Line(
-                    Decimal(ordered), Decimal(cancelled), tuple(skus), _decimals(per.get(key, {}))
-                )
-                for key, (ordered, cancelled, *skus) in plain.get("lines", {}).items()
-            },
-            foreign=frozenset(plain.get("foreign", ())),
-            refunded={
-                key: (by, Decimal(money)) for key, (by, money) in plain.get("refunded", {}).items()
-            },
-            holds={key: Hold(*hold) for key, hold in plain.get("holds", {}).items()},
-            passed=plain.get("passed", {}),
-            instructions={
-                key: Instruction(*one) for key, one in plain.get("instructions", {}).items()
-            },
-            places=plain.get("places", {}),
-            stopped=plain.get("stopped", 0),
-            promised=plain.get("promised", ""),
-            held_there=plain.get("held_there", False),
-            called_off=frozenset(plain.get("called_off", ())),
-            execute=plain.get("execute", ""),
-            **parts,
-        )
+        for name in ("shipped", "returned")
+    }
+    per = plain.get("per", {})
+    return Book(
+        currency=plain.get("currency", ""),
+        captured=Decimal(plain["captured"]) if "captured" in plain else None,
+        axes=plain.get("axes", {}),
+        lines={
+            key: Line(
+                Decimal(ordered), Decimal(cancelled), tuple(skus), _decimals(per.get(key, {}))
+            )
+            for key, (ordered, cancelled, *skus) in plain.get("lines", {}).items()
+        },
+        foreign=frozenset(plain.get("foreign", ())),
+        refunded={
+            key: (by, Decimal(money)) for key, (by, money) in plain.get("refunded", {}).items()
+        },
+        holds={key: Hold(*hold) for key, hold in plain.get("holds", {}).items()},
+        passed=plain.get("passed", {}),
+        instructions={key: Instruction(*one) for key, one in plain.get("instructions", {}).items()},
+        places=plain.get("places", {}),
+        stopped=plain.get("stopped", 0),
+        promised=plain.get("promised", ""),
+        held_there=plain.get("held_there", False),
+        called_off=frozenset(plain.get("called_off", ())),
+        execute=plain.get("execute", ""),
+        **parts,
+    )
 
 
 def _line(line: OrderLine) -> Line:
+    if not line.components:
+        return Line(line.ordered, line.cancelled, (line.sku or "",))
     skus = (line.sku or "", *(part.sku for part in line.components))
     per: dict[str, Decimal] = {}
     for part in line.components:

@@ -40,6 +40,8 @@ class _News:
     item: Item
     envelope: Envelope
     data: Entity
+    text: bytes = b""
+    """`data` as it was told, where nothing of that was changed."""
 
 
 @dataclass
@@ -99,7 +101,6 @@ class Decide:
         seen = traffic.already_seen(tx, [item.id for item in items])
         out = _Outcome(troubles=list(faults))
         news = {one.item.id: one for one in _resolve(tx, parsed)}
-        twins = self._twins(tx, news.values())
         known = things.known(
             tx,
             {
@@ -109,6 +110,7 @@ class Decide:
             },
             lock=True,
         )
+        twins = self._twins(tx, news.values(), known)
         fresh, out.repeated = _unseen(items, seen)
         out.went, behind = in_line(fresh, queues, _queue_of)
         at_hand: dict[str, set[str]] = {}
@@ -144,6 +146,7 @@ class Decide:
                     self.rules,
                     twins.get(one.envelope.subject, ()),
                     *_stock(room, one, known),
+                    text=one.text,
                 )
             except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
                 held.add(_queue_of(item))
@@ -212,8 +215,13 @@ class Decide:
         out.sends += [shortfall(self.topology, one.envelope, shortage) for shortage in short]
         self.house.meters.add("decide.shortfalls", len(short))
 
-    def _twins(self, tx: Connection, news: Iterable[_News]) -> Mapping[str, tuple[Twin, ...]]:
-        """Orders that might be the same purchase, where duplicates are looked for."""
+    def _twins(
+        self, tx: Connection, news: Iterable[_News], known: Mapping[str, Known]
+    ) -> Mapping[str, tuple[Twin, ...]]:
+        """Orders that might be the same purchase, where duplicates are looked for.
+
+        Only of orders that nobody was given yet: what is edited later is no other purchase.
+        """
         domain = self.rules.domains.get("orders")
         if domain is None or "duplicate" not in domain.all_checks:
             return {}
@@ -226,7 +234,9 @@ class Decide:
                 placed_at=one.data.placed_at,
             )
             for one in news
-            if isinstance(one.data, Order) and one.envelope.name != "order.submitted"
+            if isinstance(one.data, Order)
+            and one.envelope.name != "order.submitted"
+            and judgement.is_checked(known.get(one.envelope.subject))
         ]
         found = orders.twins_of(tx, purchases)
         orders.add_purchases(tx, purchases)
@@ -304,7 +314,8 @@ class Decide:
         if decision.over:
             out.over.append(decision.over)
             out.exceptions = [row for row in out.exceptions if row[-1] != decision.over]
-        out.sends += ask_all(self.topology, decision.wishes, envelope, envelope.id)
+        written = (one.data, one.text) if one.text else None
+        out.sends += ask_all(self.topology, decision.wishes, envelope, envelope.id, written)
 
 
 def _parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Trouble]]:
@@ -356,7 +367,7 @@ def _resolve(tx: Connection, parsed: Sequence[tuple[Item, Entity]]) -> list[_New
             names.add((speaker, item.envelope.kind, item.envelope.native))
     found = things.aliases(tx, names)
     if not found:
-        return [_News(item, item.envelope, data) for item, data in parsed]
+        return [_News(item, item.envelope, data, _text(item, data)) for item, data in parsed]
     return [_resolved(item, data, found) for item, data in parsed]
 
 
@@ -372,7 +383,14 @@ def _resolved(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]
         ours = aliases.get((envelope.connection, envelope.kind, envelope.native))
         if ours and ours != envelope.subject:
             envelope = replace(envelope, subject=ours)
-    return _News(item, envelope, data.model_copy(update=updates) if updates else data)
+    if updates:
+        return _News(item, envelope, data.model_copy(update=updates))
+    return _News(item, envelope, data, _text(item, data))
+
+
+def _text(item: Item, data: Entity) -> bytes:
+    """What was told, unless it was brought up from another major version."""
+    return item.body if item.envelope.major == data.major else b""
 
 
 def _missing(ahead: Ahead | None, here: set[str]) -> str | None:

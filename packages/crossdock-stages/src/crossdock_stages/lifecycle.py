@@ -79,6 +79,8 @@ class Move:
 
 def moves(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Move, ...]:
     """What changed between two moments, axis by axis; nothing known before is no change."""
+    if before == after:
+        return ()
     return tuple(
         Move(axis, before[axis], now)
         for axis in TRANSITIONS

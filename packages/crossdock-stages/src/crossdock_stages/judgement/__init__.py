@@ -40,7 +40,7 @@ from crossdock_stages.judgement.basis import (
 )
 from crossdock_stages.judgement.checks import Twin, twin_key
 from crossdock_stages.judgement.holds import OURSELVES
-from crossdock_stages.judgement.orders import order_digest
+from crossdock_stages.judgement.orders import is_checked, order_digest
 from crossdock_stages.rules import DOMAINS, Domain, Rules
 from crossdock_stages.stock import Shortage
 
@@ -56,6 +56,7 @@ __all__ = [
     "Twin",
     "Wish",
     "digest_of",
+    "is_checked",
     "judge",
     "order_digest",
     "subjects",
@@ -105,11 +106,14 @@ def judge(
     twins: tuple[Twin, ...] = (),
     shortages: tuple[Shortage, ...] = (),
     places: Mapping[str, str] | None = None,
+    *,
+    text: bytes = b"",
 ) -> Decision:
     """The decision on one event.
 
     `twins` are other orders that might be the same purchase, `shortages` what is missing for it,
-    `places` where lines are that the first place of the rule has not got.
+    `places` where lines are that the first place of the rule has not got, `text` is `data` as it
+    was told, where nothing of it was changed or left out since.
 
     UnavailableError: what it names is not known yet; the event must wait.
     """
@@ -129,6 +133,7 @@ def judge(
         twins=twins,
         shortages=shortages,
         places=places or {},
+        text=text,
     )
     if isinstance(data, Hold):
         if envelope.connection not in (OURSELVES, *domain.reviewers):

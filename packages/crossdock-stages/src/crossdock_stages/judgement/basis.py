@@ -1,7 +1,7 @@
 """What every judgement is given and what it answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from crossdock import jsontext
 from crossdock.canonical import Entity
@@ -14,6 +14,7 @@ from crossdock_stages.judgement.checks import Twin
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.stock import Shortage
+from crossdock_stages.values import changed
 
 REQUESTED, SUBMITTED, CANCELLED, NOT_TAKEN = "requested", "submitted", "cancelled", "not_taken"
 HELD = "held"
@@ -73,6 +74,8 @@ class Case:
     shortages: tuple[Shortage, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     """Lines to the place that has all of them, where the rule's first place has not."""
+    text: bytes = b""
+    """The event's entity as it was told, where that says the same as writing it out again."""
 
     @property
     def before(self) -> Known | None:
@@ -158,4 +161,4 @@ def content_mark(data: Entity) -> str:
 
 def again(known: Known, state: str) -> Known:
     """The same knowledge in another state."""
-    return replace(known, state=state)
+    return changed(known, state=state)

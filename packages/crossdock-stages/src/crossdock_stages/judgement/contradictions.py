@@ -35,9 +35,9 @@ def in_order(
         if left > kept:
             delivered = book.axes.get("fulfillment") == "delivered" or line.delivered > 0
             yield _cancelled_too_late(line.line_id, kept, left, delivered, book, speaker)
+    there = {line.line_id for line in order.lines}
     for line_id, sold in book.lines.items():
-        gone = all(line_id != one.line_id for one in order.lines)
-        if gone and book.left_of(line_id) > 0:
+        if line_id not in there and book.left_of(line_id) > 0:
             yield Contradiction(
                 "line_vanished",
                 f"line {line_id} is no longer in the order by {speaker}, but "
@@ -71,17 +71,18 @@ def _cancelled_too_late(
 
 
 def _currencies(order: Order, book: Book, speaker: str) -> Iterator[Contradiction]:
-    named: list[tuple[str, Money | None]] = [
-        (f"the price of line {line.line_id}", line.unit_price) for line in order.lines
+    named: list[tuple[Money | None, str, str]] = [
+        (line.unit_price, "the price of line ", line.line_id) for line in order.lines
     ]
-    named += [("the price of carriage", one.price) for one in order.shipping]
-    named += [("its total", order.totals.total), ("what was captured", order.payment.captured)]
-    named += [("what was refunded", order.payment.refunded)]
-    for what, money in named:
+    named += [(one.price, "the price of carriage", "") for one in order.shipping]
+    named.append((order.totals.total, "its total", ""))
+    named.append((order.payment.captured, "what was captured", ""))
+    named.append((order.payment.refunded, "what was refunded", ""))
+    for money, what, of in named:
         if money is not None and money.currency != order.currency:
             yield Contradiction(
                 "two_currencies",
-                f"{speaker} says the order is in {order.currency}, and that {what} is "
+                f"{speaker} says the order is in {order.currency}, and that {what}{of} is "
                 f"{money.amount} {money.currency}",
             )
             return

@@ -1,6 +1,5 @@
 """Shipments: told to where the order came from, and booked where it is executed."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 from crossdock.canonical import Fulfillment
@@ -23,6 +22,7 @@ from crossdock_stages.judgement.basis import (
 from crossdock_stages.judgement.contradictions import in_fulfillment
 from crossdock_stages.judgement.stopping import executor
 from crossdock_stages.ledger.things import Known
+from crossdock_stages.values import changed
 
 TOLD = "told"
 
@@ -119,7 +119,7 @@ def _booked(order: Known, book: Book, data: Fulfillment, envelope: Envelope) -> 
             parts[key] = parts.get(key, ZERO) + line.quantity
     part = Part(envelope.connection, data.number or envelope.native, lines, parts)
     book = book.with_part("shipped", envelope.subject, None if data.cancelled_at else part)
-    return replace(order, facts=book.without_holds_of(envelope.subject).dump())
+    return changed(order, facts=book.without_holds_of(envelope.subject).dump())
 
 
 def fulfillment_digest(data: Fulfillment) -> str:
@@ -167,7 +167,7 @@ def by_marketplace(case: Case, data: Fulfillment) -> bool:
     order = case.known.get(data.order.id or "")
     if order is None or order.connection != case.envelope.connection:
         return False
-    own = set(order.foreign_lines)
+    own = Book.load(order.facts).foreign
     return bool(data.lines) and all(line.line_id in own for line in data.lines)
 
 

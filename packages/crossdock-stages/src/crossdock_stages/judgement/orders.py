@@ -29,6 +29,7 @@ from crossdock_stages.judgement.basis import (
 )
 from crossdock_stages.judgement.contradictions import Contradiction, in_order
 from crossdock_stages.ledger.things import Known
+from crossdock_stages.values import changed
 
 
 def submitted(envelope: Envelope, known: Knowledge) -> Decision:
@@ -41,6 +42,11 @@ def submitted(envelope: Envelope, known: Knowledge) -> Decision:
     return recorded(
         f"accepted by {envelope.connection} as {envelope.native}", again(before, SUBMITTED)
     )
+
+
+def is_checked(before: Known | None) -> bool:
+    """Whether news of an order of which this is known goes through the checks."""
+    return before is None or before.state == HELD
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class _Order:
     def knows(self, book: Book, state: str | None = None, **changes: Any) -> Known:
         """The order as it is known from now on."""
         state = self.know.state if state is None else state
-        return replace(self.know, facts=book.dump(), state=state, **changes)
+        return changed(self.know, facts=book.dump(), state=state, **changes)
 
     def wish(self, verb: str, key: str = "") -> Wish:
         """Ask the executing system."""
@@ -71,10 +77,14 @@ class _Order:
         return [one for one in found if one.code not in self.book.passed]
 
     @property
-    def kept(self) -> bytes:
+    def body(self) -> bytes:
+        """The order in bytes."""
+        return self.case.text or self.order.dump()
+
+    def kept(self, book: Book) -> bytes:
         """The order's body, where it may be needed to hold it there, or to call a house off."""
-        able = self.case.rules.can(self.target, "order.hold") or self.book.instructions
-        return self.order.dump() if able else b""
+        able = self.case.rules.can(self.target, "order.hold") or book.instructions
+        return self.body if able else b""
 
     @property
     def news(self) -> str:
@@ -100,7 +110,7 @@ def judge(case: Case, order: Order) -> Decision:
     one = _Order(case, order, before, book, know, book.execute or domain.execute or "")
     if domain.execute is None:
         return recorded("recorded; no system executes orders", one.knows(book))
-    if before is None or before.state == HELD:
+    if before is None or is_checked(before):
         return _not_given_yet(one, earlier)
     if before.state == NOT_TAKEN:
         return recorded("an order that is not taken", one.knows(book))
@@ -114,7 +124,7 @@ def judge(case: Case, order: Order) -> Decision:
         return _cancelled(one)
     if book.holds:
         waits = " and ".join(hold.why for hold in book.holds.values())
-        kept = one.knows(book, digest=before.digest, body=order.dump())
+        kept = one.knows(book, digest=before.digest, body=one.body)
         return Decision(
             applied=True,
             reason=f"kept until the order goes on: {waits}"[:2000],
@@ -171,7 +181,7 @@ def give(one: _Order, book: Book, verdicts: tuple[Verdict, ...] = ()) -> Decisio
     return Decision(
         applied=True,
         reason=f"to be created at {one.target}{also}",
-        know=one.knows(given.book, REQUESTED, body=replace(one, book=given.book).kept),
+        know=one.knows(given.book, REQUESTED, body=one.kept(given.book)),
         wishes=(one.wish("create"), *given.wishes),
         verdicts=verdicts,
         went_on=one.know.id if one.before is not None else "",
@@ -210,7 +220,7 @@ def _held(
     return Decision(
         applied=True,
         reason=f"held: {waits}",
-        know=one.knows(book, HELD, body=one.order.dump()),
+        know=one.knows(book, HELD, body=one.body),
         exception=error,
         verdicts=verdicts,
         held=error is not None,
@@ -253,7 +263,7 @@ def _new_but_contradicted(one: _Order, found: Sequence[Contradiction]) -> Decisi
     return Decision(
         applied=False,
         reason="held: " + "; ".join(c.why for c in found),
-        know=one.knows(book, HELD, body=one.order.dump()),
+        know=one.knows(book, HELD, body=one.body),
         exception=refusal(one.order.number, found),
         verdicts=as_verdicts(found),
         held=True,
@@ -297,7 +307,12 @@ def resume(case: Case, order: Known) -> Decision:
         revision=order.revision,
     )
     told = replace(
-        case, envelope=envelope, known={**case.known, order.id: order}, domain=domain, twins=()
+        case,
+        envelope=envelope,
+        known={**case.known, order.id: order},
+        domain=domain,
+        twins=(),
+        text=order.body,
     )
     decision = judge(told, Order.parse(order.body))
     return replace(decision, wishes=(*wishes, *decision.wishes), went_on=order.id)
@@ -318,7 +333,7 @@ def _let_go(case: Case, order: Known, book: Book) -> tuple[Known, tuple[Wish, ..
 def with_order(case: Case, before: Known, after: Known, decision: Decision) -> Decision:
     """The same decision, and its order as it is known with it; it goes on where this settles it."""
     if not Book.load(before.facts).holds or Book.load(after.facts).holds:
-        return replace(decision, also=(after,))
+        return changed(decision, also=(after,))
     went = resume(case, after)
     return replace(
         decision,
@@ -390,7 +405,7 @@ def _edited(one: _Order, before: Known) -> Decision:
     given = shipping.instruct(case, order, one.book, one.target)
     missing += given.unable
     wishes += given.wishes
-    know = one.knows(given.book, body=replace(one, book=given.book).kept)
+    know = one.knows(given.book, body=one.kept(given.book))
     if not missing and not wishes:
         return recorded(UNCHANGED, know)
     reason = f"to be updated at {', '.join(dict.fromkeys(w.target for w in wishes))}"

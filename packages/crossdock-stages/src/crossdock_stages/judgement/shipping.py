@@ -1,7 +1,7 @@
 """Who ships what: the instructions to warehouses that own the fulfilment of an order."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from crossdock.canonical import EntityRef, FulfillmentOrder, FulfillmentOrderLine, Order, OrderLine
@@ -10,6 +10,7 @@ from crossdock.identity import command_id, entity_id
 from crossdock_stages.book import Book, Instruction
 from crossdock_stages.judgement.basis import Case, Wish, mark_of
 from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.values import changed
 
 OURS = frozenset({"merchant", "3pl", "store"})
 """Hands that we instruct; a marketplace and a supplier look after themselves."""
@@ -70,7 +71,7 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
             wishes.append(wish)
             given[place] = Instruction(wish.entity_id, house, mark)
     if wishes:
-        book = replace(book, instructions=given)
+        book = changed(book, instructions=given)
     return Instructed(tuple(wishes), book, tuple(unable))
 
 
@@ -121,7 +122,7 @@ def call_off(
     left = {key: one for key, one in book.instructions.items() if key not in able}
     wishes = tuple(_cancel(case, order, place, one) for place, one in able.items())
     gone = book.called_off | {one.house for one in able.values()}
-    return wishes, replace(book, instructions=left, called_off=gone)
+    return wishes, changed(book, instructions=left, called_off=gone)
 
 
 def _mark(order: Order, lines: Sequence[OrderLine]) -> str:

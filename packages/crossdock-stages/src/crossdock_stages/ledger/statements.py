@@ -9,6 +9,7 @@ handed to the driver at once. On PostgreSQL SQLAlchemy runs it as ever.
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -94,12 +95,14 @@ class _Plan:
     lists: frozenset[str]
     places: str | None
     """The `(?, …)` of an INSERT's one row, where no other values follow it."""
+    pick: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    """Of a row, the values that the text names."""
 
     def values(self, row: Mapping[str, Any]) -> list[Any]:
         """Of one row, in the order of the text."""
         if self.fixed:
             row = {**self.fixed, **row}
-        out = [row[name] for name in self.names]
+        out = list(self.pick(row))
         for at, care in self.cares:
             out[at] = care(out[at])
         return out
@@ -154,6 +157,7 @@ def _plan(made: Any, tx: Connection) -> _Plan:
         ),
         lists=lists,
         places=places if made.isinsert and f"VALUES {places}" in text else None,
+        pick=itemgetter(*names) if len(names) > 1 else lambda row: tuple(row[n] for n in names),
     )
 
 

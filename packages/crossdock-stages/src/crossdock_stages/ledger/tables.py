@@ -37,8 +37,11 @@ class _Words(TypeDecorator[str]):
         """A NUL or a lone surrogate becomes U+FFFD."""
         if value is None:
             return None
+        limit = getattr(self.impl_instance, "length", None)
+        if value.isascii() and "\x00" not in value:
+            return value[:limit]
         clean = value.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
-        return clean[: getattr(self.impl_instance, "length", None)]
+        return clean[:limit]
 
 
 class _LongWords(_Words):

@@ -1,6 +1,5 @@
 """What we know of each entity, and what every system calls it."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from crossdock_stages.ledger.statements import Statement, among
 from crossdock_stages.ledger.tables import cross_references, entities
+from crossdock_stages.values import made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +32,6 @@ class Known:
     facts: str = ""
     body: bytes = b""
 
-    @property
-    def foreign_lines(self) -> frozenset[str]:
-        """Lines of an order that a marketplace ships."""
-        return frozenset(json.loads(self.facts).get("foreign", ())) if self.facts else frozenset()
-
 
 def known(tx: Connection, ids: Iterable[str], *, lock: bool = False) -> dict[str, Known]:
     """Those of these entities that were told of before.
@@ -44,7 +39,7 @@ def known(tx: Connection, ids: Iterable[str], *, lock: bool = False) -> dict[str
     In a transaction that writes, they are this transaction's until it ends.
     """
     found = (_LOCKED if lock else _KNOWN).rows(tx, ids=list(ids))
-    return {row[0]: Known(**dict(zip(_NAMES, row, strict=True))) for row in found}
+    return {row[0]: made(Known, zip(_NAMES, row, strict=True)) for row in found}
 
 
 _NAMES = tuple(one.name for one in fields(Known))
@@ -98,19 +93,23 @@ def aliases(
     tx: Connection, rows: Iterable[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], str]:
     """Canonical ids of (connection, kind, native id), where known."""
-    wanted = set(rows)
-    if not wanted:
-        return {}
-    found = tx.execute(
-        sa.select(cross_references).where(
-            sa.tuple_(
-                cross_references.c.connection,
-                cross_references.c.kind,
-                cross_references.c.native_id,
-            ).in_(list(wanted))
-        )
+    named: dict[tuple[str, str], set[str]] = {}
+    for connection, kind, native in rows:
+        named.setdefault((connection, kind), set()).add(native)
+    return {
+        (connection, kind, native): own
+        for (connection, kind), wanted in named.items()
+        for native, own in _ALIASES.rows(tx, connection=connection, kind=kind, ids=wanted)
+    }
+
+
+_ALIASES = Statement(
+    lambda _: sa.select(cross_references.c.native_id, cross_references.c.canonical_id).where(
+        cross_references.c.connection == sa.bindparam("connection"),
+        cross_references.c.kind == sa.bindparam("kind"),
+        cross_references.c.native_id.in_(among("ids")),
     )
-    return {(row.connection, row.kind, row.native_id): row.canonical_id for row in found}
+)
 
 
 def native_ids(tx: Connection, connection: str, ids: Iterable[str]) -> dict[str, str]:
