@@ -144,6 +144,14 @@ class OwnedConfig(_DomainConfig):
     """Who is told what it says."""
 
 
+class CatalogConfig(OwnedConfig):
+    """The domain of products."""
+
+    complete: bool = True
+    """Whether the owner tells of everything there is, so that an order for a SKU it has not told of
+    is held; `false` where it tells only of what changes."""
+
+
 class InventoryConfig(OwnedConfig):
     """The domain of stock."""
 
@@ -167,7 +175,7 @@ class DomainsConfig(_Part):
     inventory: InventoryConfig | None = None
     fulfillment: OwnedConfig | None = None
     returns: ReturnsConfig | None = None
-    catalog: OwnedConfig | None = None
+    catalog: CatalogConfig | None = None
     pricing: OwnedConfig | None = None
     customers: OwnedConfig | None = None
     settlement: SettlementConfig | None = None
@@ -193,6 +201,8 @@ def _domain(part: Any) -> Domain:
     }
     if isinstance(part, SettlementConfig):
         return Domain(capture=part.sources, execute=part.book, **common)
+    if isinstance(part, CatalogConfig):
+        common["complete"] = part.complete
     if isinstance(part, InventoryConfig):
         common |= {
             "reserve_s": seconds(part.reserve) if part.reserve else 0.0,

@@ -19,7 +19,7 @@ from crossdock_stages import judgement, recovery
 from crossdock_stages.asking import ask_all
 from crossdock_stages.book import Book
 from crossdock_stages.harness import House, Item, in_line
-from crossdock_stages.judgement import Decision, Twin
+from crossdock_stages.judgement import Decision, Twin, goods
 from crossdock_stages.ledger import desk, landing, orders, stockbook, things, traffic
 from crossdock_stages.ledger.desk import Waiter
 from crossdock_stages.ledger.landing import Ahead
@@ -59,6 +59,8 @@ class _Outcome:
     judged: list[Judged] = field(default_factory=list)
     went_on: list[str] = field(default_factory=list)
     look_again: list[str] = field(default_factory=list)
+    better: list[Known] = field(default_factory=list)
+    """SKUs of which an owner has told better."""
     went: list[Item] = field(default_factory=list)
     repeated: list[Item] = field(default_factory=list)
 
@@ -111,6 +113,7 @@ class Decide:
             lock=True,
         )
         twins = self._twins(tx, news.values(), known)
+        self._know_goods(tx, news.values(), known)
         fresh, out.repeated = _unseen(items, seen)
         out.went, behind = in_line(fresh, queues, _queue_of)
         at_hand: dict[str, set[str]] = {}
@@ -155,6 +158,8 @@ class Decide:
             here.add(item.envelope.landing)
             for told in (decision.know, *decision.also):
                 if told is not None:
+                    if goods.better(known.get(told.id), told):
+                        out.better.append(told)
                     known[told.id] = told
             self._note(one, decision, out)
             if room is not None:
@@ -165,6 +170,29 @@ class Decide:
             out.sends += ask_all(self.topology, room.close(tx), cause, cause.id)
         self._write(tx, out, queues)
         return out
+
+    def _know_goods(self, tx: Connection, news: Iterable[_News], known: dict[str, Known]) -> None:
+        """Add what is known of the SKUs that these news name."""
+        read: set[str] = set()
+        change: set[str] = set()
+        for one in news:
+            reads, changes = goods.wanted(one.envelope, one.data, known, self.rules)
+            read |= reads
+            change |= changes
+        if change:
+            known.update(things.known(tx, change, lock=True))
+        if read := read - change:
+            known.update(things.known(tx, read))
+
+    def _catalogue_is_known(self, tx: Connection, better: Iterable[Known], now: float) -> None:
+        """From now on a SKU that its owner has not told of does not exist."""
+        catalogue = self.rules.domains.get("catalog")
+        owner = catalogue.owner if catalogue else None
+        if owner is None or all(one.state != goods.LISTED for one in better):
+            return
+        known = bool(things.known(tx, [goods.catalogue_id(owner)]))
+        if not known and not things.any_unlisted(tx, owner):
+            things.remember(tx, [goods.catalogue(owner)], now)
 
     def _stockroom(
         self, tx: Connection, news: Sequence[_News], known: dict[str, Known]
@@ -261,6 +289,10 @@ class Decide:
         orders.add_verdicts(tx, out.judged, now)
         desk.settle(tx, self.name, out.over, "crossdock: newer news has settled it", now)
         desk.open_exceptions(tx, _on_desks(out.exceptions), now)
+        if out.better:
+            skus = [one.native_id for one in out.better]
+            out.look_again += orders.held_for(tx, goods.CODES, skus)
+            self._catalogue_is_known(tx, out.better, now)
         orders.look_again(tx, out.look_again)
         desk.release(tx, self.name, [item.id for item in done if item.retry])
 
@@ -299,6 +331,7 @@ class Decide:
             out.judged.append(Judged(envelope.id, order, decision.verdicts))
         if decision.went_on:
             out.went_on.append(decision.went_on)
+        out.went_on += decision.settles
         out.look_again += decision.look_again
         if decision.know is not None:
             out.known[decision.know.id] = decision.know

@@ -122,6 +122,8 @@ class Domain:
     safety_stock: Decimal = ZERO
     share: Decimal = Decimal(1)
     cap: Decimal | None = None
+    complete: bool = True
+    """Catalogue: whether a SKU that the owner has not told of does not exist."""
     lag_buffer: bool = False
     """Whether channels are told less while news is on its way, by what was measured."""
     reserve_s: float = 0.0

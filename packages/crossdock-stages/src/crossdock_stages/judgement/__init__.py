@@ -22,7 +22,7 @@ from crossdock.canonical import (
 )
 from crossdock.events import Envelope
 
-from crossdock_stages.judgement import booking, fulfillments, holds, orders, publishing
+from crossdock_stages.judgement import booking, fulfillments, goods, holds, orders, publishing
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     HELD,
@@ -56,6 +56,7 @@ __all__ = [
     "Twin",
     "Wish",
     "digest_of",
+    "goods",
     "is_checked",
     "judge",
     "order_digest",

@@ -54,6 +54,8 @@ class Decision:
     """The event itself waits for a person, who may try it again; nothing of it is applied."""
     went_on: str = ""
     """The order that waits no longer: cases of it on the desk are settled."""
+    settles: tuple[str, ...] = ()
+    """Entities whose earlier news was held, and is answered by this: their cases are settled."""
     case_id: str = ""
     """Names the case that the exception opens, where newer news of it must not open another."""
     over: str = ""

@@ -10,7 +10,7 @@ from crossdock.errors import RejectedError
 from crossdock.events import Envelope
 
 from crossdock_stages.book import Book, Hold
-from crossdock_stages.judgement import checks, shipping, stopping
+from crossdock_stages.judgement import checks, goods, shipping, stopping
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     HELD,
@@ -73,7 +73,10 @@ class _Order:
 
     def contradictions(self, earlier: Book) -> list[Contradiction]:
         """What cannot be true beside what was known, but for what a person let pass."""
-        found = in_order(self.order, earlier, self.case.envelope.connection, self.book.axes)
+        found = [*in_order(self.order, earlier, self.case.envelope.connection, self.book.axes)]
+        given = self.before is not None and self.before.state != HELD
+        agreed = earlier.lines if given else ()
+        found += goods.in_goods(self.case, self.order, self.book, agreed=agreed)
         return [one for one in found if one.code not in self.book.passed]
 
     @property
@@ -275,7 +278,7 @@ def contradicted(case: Case, order: Known, book: Book, found: Sequence[Contradic
     wherever it was given to."""
     for contradiction in found:
         hold = Hold(case.envelope.subject, contradiction.why)
-        book = book.with_hold(contradiction.code, hold)
+        book = book.with_hold(_own_name(contradiction.code, book, hold.about), hold)
     know, wishes, unable = stopping.stopped(case, order, book)
     return Decision(
         applied=False,
@@ -286,6 +289,12 @@ def contradicted(case: Case, order: Known, book: Book, found: Sequence[Contradic
         verdicts=as_verdicts(found),
         held=True,
     )
+
+
+def _own_name(code: str, book: Book, about: str) -> str:
+    """The code, or one of its own where other news holds the order for the same reason."""
+    before = book.holds.get(code)
+    return code if before is None or before.about == about else f"{code}~{about[-6:]}"
 
 
 def resume(case: Case, order: Known) -> Decision:
@@ -332,7 +341,13 @@ def _let_go(case: Case, order: Known, book: Book) -> tuple[Known, tuple[Wish, ..
 
 def with_order(case: Case, before: Known, after: Known, decision: Decision) -> Decision:
     """The same decision, and its order as it is known with it; it goes on where this settles it."""
-    if not Book.load(before.facts).holds or Book.load(after.facts).holds:
+    holds = Book.load(before.facts).holds.values()
+    if not holds:
+        return changed(decision, also=(after,))
+    # what this entity said before is answered by what it says now
+    settles = tuple({hold.about for hold in holds} & {case.envelope.subject})
+    decision = changed(decision, settles=settles)
+    if Book.load(after.facts).holds:
         return changed(decision, also=(after,))
     went = resume(case, after)
     return replace(

@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 
-from crossdock.canonical import Entity, InventoryLevel
+from crossdock.canonical import Entity, InventoryLevel, Product
 from crossdock.errors import RejectedError
 from crossdock.events import COMMAND_TYPES
 from crossdock.identity import digest
 
+from crossdock_stages.judgement import goods
 from crossdock_stages.judgement.basis import (
     Case,
     Decision,
@@ -27,7 +28,7 @@ def inventory(case: Case, data: InventoryLevel) -> Decision:
     mark = level_digest(data)
     short = _short(case, data)
     know = case.learnt(mark, state=SHORT if short else "", label=f"{data.sku} at {data.location}")
-    decision = _inventory(case, data, know, mark)
+    decision = replace(_inventory(case, data, know, mark), also=goods.shelved(case, data))
     case_id = digest("short", know.id)
     if short is not None:
         return replace(decision, exception=short, case_id=case_id)
@@ -81,10 +82,13 @@ def anything(case: Case, data: Entity) -> Decision:
     if owners:
         return _in_parts(case, data, owners)
     know = case.learnt(content_mark(data))
+    skus: tuple[Known, ...] = ()
+    if isinstance(data, Product):
+        know, skus = goods.listed(case, data, know)
     if case.before is not None and case.before.digest == know.digest:
-        return recorded("nothing changed", know)
+        return replace(recorded("nothing changed", know), also=skus)
     verb = "create" if kind == "transfer" else "publish"
-    return _tell(case, data, know, f"{kind}.{verb}", case.domain.publish_to)
+    return replace(_tell(case, data, know, f"{kind}.{verb}", case.domain.publish_to), also=skus)
 
 
 def _in_parts(case: Case, data: Entity, owners: dict[str, str]) -> Decision:
@@ -108,9 +112,15 @@ def _in_parts(case: Case, data: Entity, owners: dict[str, str]) -> Decision:
     know = replace(case.learnt(content_mark(merged)), body=merged.dump(), facts=facts)
     if before is not None:  # its own revision stays that of its owner
         know = replace(know, connection=before.connection, native_id=before.native_id)
+    skus: tuple[Known, ...] = ()
+    if speaker == case.domain.owner and isinstance(merged, Product):
+        know, skus = goods.listed(case, merged, know)
+    elif before is not None:
+        know = replace(know, state=before.state)
     if before is not None and before.digest == know.digest:
-        return recorded("nothing changed", know)
-    return _tell(case, merged, know, f"{case.envelope.kind}.publish", case.domain.publish_to)
+        return replace(recorded("nothing changed", know), also=skus)
+    told = _tell(case, merged, know, f"{case.envelope.kind}.publish", case.domain.publish_to)
+    return replace(told, also=skus)
 
 
 def _tell(

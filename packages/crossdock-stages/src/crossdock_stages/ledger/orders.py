@@ -208,3 +208,14 @@ def look_again(tx: Connection, entity_ids: Sequence[str]) -> None:
                 resolution="crossdock: looked at again after news of its order",
             )
         )
+
+
+def held_for(tx: Connection, codes: Sequence[str], words: Iterable[str]) -> list[str]:
+    """Entities whose news is held for one of these reasons, with one of these words in it."""
+    rows = tx.execute(
+        sa.select(exceptions.c.entity_id, exceptions.c.message).where(
+            exceptions.c.stage == STAGE, exceptions.c.state == "open", exceptions.c.code.in_(codes)
+        )
+    ).all()
+    named = tuple(words)
+    return [row.entity_id for row in rows if any(word in row.message for word in named)]

@@ -123,3 +123,11 @@ _NATIVE_IDS = Statement(
         cross_references.c.connection == sa.bindparam("connection"),
     )
 )
+
+
+def any_unlisted(tx: Connection, owner: str) -> bool:
+    """Whether an owner told of products before their SKUs were kept one by one."""
+    query = sa.select(entities.c.id).where(
+        entities.c.kind == "product", entities.c.connection == owner, entities.c.state == ""
+    )
+    return tx.execute(query.limit(1)).first() is not None
