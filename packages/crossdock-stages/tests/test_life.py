@@ -32,7 +32,7 @@ from crossdock.canonical import (
 from crossdock.errors import UnavailableError
 from crossdock.events import COMMAND_TYPES, EVENT_TYPES, Envelope
 from crossdock.identity import entity_id
-from crossdock_stages.book import Book
+from crossdock_stages.book import Book, read
 from crossdock_stages.decide import Decide
 from crossdock_stages.harness import House, Item
 from crossdock_stages.judgement import CANCELLED, HELD, NOT_TAKEN
@@ -389,6 +389,7 @@ class Life(RuleBasedStateMachine):
         if row is None:
             return
         book = Book.load(row.facts)
+        assert book == read(row.facts), "what is remembered of it is what is written"
         for line_id, line in book.lines.items():
             # unless a person said that it is well so
             let = any(code.startswith("cancelled_after") for code in book.passed)

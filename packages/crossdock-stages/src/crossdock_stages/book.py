@@ -4,7 +4,6 @@ The channel tells what was bought and paid, houses tell what left, others tell w
 book keeps each of them by source, so that a contradiction can name both sides.
 """
 
-import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -17,8 +16,11 @@ from crossdock.canonical.order import statuses
 from crossdock_stages.values import changed
 
 ZERO = Decimal(0)
-REMEMBERED = 512
-"""How many books are kept as they were read: some 2 MB. Of one event a book is asked for often."""
+REMEMBERED = 1_024
+"""How many books are kept by their text, some 4 MB; then all are forgotten at once.
+
+One judgement asks for a book several times, and the next news of an order is often near.
+"""
 
 
 @dataclass(frozen=True)
@@ -251,18 +253,31 @@ class Book:
             plain["called_off"] = sorted(self.called_off)
         if self.execute:
             plain["execute"] = self.execute
-        return jsontext.dump_quickly(plain).decode()
+        text = jsontext.dump_quickly(plain).decode()
+        _remember(text, self)
+        return text
 
     @staticmethod
     def load(text: str) -> "Book":
         """What `dump` wrote; an empty text is an empty book."""
-        return _read(text)
+        book = _remembered.get(text)
+        if book is None:
+            book = read(text) if text else Book()
+            _remember(text, book)
+        return book
 
 
-@functools.lru_cache(REMEMBERED)
-def _read(text: str) -> Book:
-    if not text:
-        return Book()
+_remembered: dict[str, Book] = {}
+
+
+def _remember(text: str, book: Book) -> None:
+    if len(_remembered) >= REMEMBERED:
+        _remembered.clear()
+    _remembered[text] = book
+
+
+def read(text: str) -> Book:
+    """`Book.load` from the text alone."""
     plain = jsontext.parse(text.encode())
     parts = {
         name: {

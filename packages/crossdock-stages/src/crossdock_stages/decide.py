@@ -156,12 +156,12 @@ class Decide:
                 stuck(item, error=error)
                 continue
             here.add(item.envelope.landing)
+            self._note(one, decision, known.get(one.envelope.subject), out)
             for told in (decision.know, *decision.also):
                 if told is not None:
                     if goods.better(known.get(told.id), told):
                         out.better.append(told)
                     known[told.id] = told
-            self._note(one, decision, out)
             if room is not None:
                 short = room.follow(one.envelope, one.data, decision, known)
                 self._tell_shortfall(one, decision, short, known, out)
@@ -306,7 +306,7 @@ class Decide:
 
         await self.house.ledger.write(work)
 
-    def _note(self, one: _News, decision: Decision, out: _Outcome) -> None:
+    def _note(self, one: _News, decision: Decision, before: Known | None, out: _Outcome) -> None:
         envelope = one.envelope
         out.seen.append(
             Seen(
@@ -335,7 +335,8 @@ class Decide:
         out.look_again += decision.look_again
         if decision.know is not None:
             out.known[decision.know.id] = decision.know
-            if envelope.native and decision.know.connection == envelope.connection:
+            named = before is not None and before.native_id == envelope.native
+            if envelope.native and decision.know.connection == envelope.connection and not named:
                 out.refs.append(
                     CrossReference(
                         envelope.connection, envelope.kind, envelope.native, envelope.subject
