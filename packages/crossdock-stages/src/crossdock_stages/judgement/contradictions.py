@@ -71,18 +71,19 @@ def _cancelled_too_late(
 
 
 def _currencies(order: Order, book: Book, speaker: str) -> Iterator[Contradiction]:
-    named: list[tuple[Money | None, str, str]] = [
-        (line.unit_price, "the price of line ", line.line_id) for line in order.lines
-    ]
-    named += [(one.price, "the price of carriage", "") for one in order.shipping]
-    named.append((order.totals.total, "its total", ""))
-    named.append((order.payment.captured, "what was captured", ""))
-    named.append((order.payment.refunded, "what was refunded", ""))
-    for money, what, of in named:
-        if money is not None and money.currency != order.currency:
+    payment = order.payment
+    told: list[Money | None] = [line.unit_price for line in order.lines]
+    told += [one.price for one in order.shipping]
+    told += [order.totals.total, payment.captured, payment.refunded]
+    currency = order.currency
+    for at, money in enumerate(told):
+        if money is not None and money.currency != currency:
+            what = [f"the price of line {line.line_id}" for line in order.lines]
+            what += ["the price of carriage"] * len(order.shipping)
+            what += ["its total", "what was captured", "what was refunded"]
             yield Contradiction(
                 "two_currencies",
-                f"{speaker} says the order is in {order.currency}, and that {what}{of} is "
+                f"{speaker} says the order is in {currency}, and that {what[at]} is "
                 f"{money.amount} {money.currency}",
             )
             return

@@ -7,7 +7,7 @@ from decimal import Decimal
 from crossdock.canonical import EntityRef, FulfillmentOrder, FulfillmentOrderLine, Order, OrderLine
 from crossdock.identity import command_id, entity_id
 
-from crossdock_stages.book import Book, Instruction
+from crossdock_stages.book import ZERO, Book, Instruction
 from crossdock_stages.judgement.basis import Case, Wish, mark_of
 from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.values import changed
@@ -64,7 +64,7 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
                 continue
             wishes.append(_cancel(case, order, place, old))
             del given[place]
-        amounts = {line.line_id: max(book.open_of(line.line_id), Decimal(0)) for line in lines}
+        amounts = {line.line_id: max(book.open_of(line.line_id), ZERO) for line in lines}
         if any(amounts.values()):
             again = f":{book.stopped}" if book.stopped else ""
             wish = _create(case, order, place, house, lines, amounts, mark + again)
@@ -149,24 +149,26 @@ def _create(
     own_id = entity_id(
         "crossdock", "fulfillment_order", f"{order_id}:{place}:{case.envelope.revision}:{mark}"
     )
-    data = FulfillmentOrder(
-        id=own_id,
-        order=EntityRef(id=order_id, native_id=case.envelope.native or None),
-        number=order.number,
-        location=place,
-        lines=tuple(
-            FulfillmentOrderLine(
-                line_id=line.line_id,
-                sku=line.sku,
-                unit=line.unit,
-                requested=amounts[line.line_id],
-            )
-            for line in lines
-            if amounts[line.line_id] > 0
-        ),
-        ship_to=order.shipping_address,
-        service=_service(order),
-        requested_at=order.placed_at,
+    data = FulfillmentOrder.model_validate(  # all of it at once takes half the time
+        {
+            "id": own_id,
+            "order": {"id": order_id, "native_id": case.envelope.native or None},
+            "number": order.number,
+            "location": place,
+            "lines": tuple(
+                {
+                    "line_id": line.line_id,
+                    "sku": line.sku,
+                    "unit": line.unit,
+                    "requested": amounts[line.line_id],
+                }
+                for line in lines
+                if amounts[line.line_id] > 0
+            ),
+            "ship_to": order.shipping_address,
+            "service": _service(order),
+            "requested_at": order.placed_at,
+        }
     )
     return _wish(case, house, "create", own_id, data)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from crossdock import jsontext
 from crossdock.checks import Verdict
 from sqlalchemy.engine import Connection
 
@@ -39,7 +40,7 @@ def add_verdicts(tx: Connection, rows: Sequence[Judged], now: float) -> None:
             {
                 "event_id": row.event_id,
                 "entity_id": row.entity_id,
-                "verdicts": json.dumps([vars(one) for one in row.verdicts]),
+                "verdicts": jsontext.dump_quickly([vars(one) for one in row.verdicts]).decode(),
                 "at": now,
             }
             for row in rows
