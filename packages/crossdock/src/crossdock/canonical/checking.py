@@ -2,7 +2,8 @@
 
 Most of what parsing costs is the making of models: an order of five lines has 45 of them. Whoever
 only passes a document on needs none, so here the entity's own validator is turned into one over
-plain objects: the same fields, the same leaves, the same limits of counters.
+plain objects: the same fields, the same leaves, the same limits of counters. `canonical.wires` is
+asked first and quicker; this one judges what that refuses, and where msgspec is not installed.
 """
 
 import functools
@@ -55,10 +56,10 @@ def _plain(node: Any) -> Any:
         return core_schema.no_info_after_validator_function(
             _counters(cls), inner, ref=inner.pop("ref", None)
         )
-    return {key: value if key in OPAQUE else _plain(value) for key, value in node.items()}
+    return {key: value if key in _OPAQUE else _plain(value) for key, value in node.items()}
 
 
-OPAQUE = {"cls", "config", "default", "expected", "function", "metadata", "serialization"}
+_OPAQUE = {"cls", "config", "default", "expected", "function", "metadata", "serialization"}
 
 
 def _object(model: Mapping[str, Any], ref: str | None = None) -> Any:

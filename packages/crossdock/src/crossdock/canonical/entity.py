@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 from crossdock import jsontext
 from crossdock.canonical import codes
 from crossdock.canonical.checking import checker
-from crossdock.canonical.quick import reader
 from crossdock.canonical.values import NOTHING, Extensions, Id, Instant, Model, Ref
+from crossdock.canonical.wires import REFUSED, wire
 from crossdock.errors import ContractError
 from crossdock.jsontext import pointer, shorten
 
@@ -55,13 +55,18 @@ class Entity(Model):
             from crossdock.canonical.upcast import upcast_bytes
 
             data = upcast_bytes(cls.kind, data, major, cls.major)
-        try:
-            entity: Self = reader(cls)(data)
-        except ValidationError:  # the model itself judges what its quick reader refuses
+        quick = wire(cls)
+        if quick is not None:
             try:
-                entity = cls.__pydantic_validator__.validate_json(data, extra="ignore")
-            except ValidationError as error:
-                raise contract_error(cls.kind, error) from None
+                entity: Self = quick.read(data)
+            except REFUSED:  # the model itself judges what its wire refuses
+                pass
+            else:
+                return entity
+        try:
+            entity = cls.__pydantic_validator__.validate_json(data, extra="ignore")
+        except ValidationError as error:
+            raise contract_error(cls.kind, error) from None
         return entity
 
     @classmethod
@@ -74,11 +79,19 @@ class Entity(Model):
             data = jsontext.dump_quickly(document)
         except ValueError as error:
             raise ContractError(f"{cls.kind}: {error}") from None
+        _refuse_at_sight(cls.kind, data)
+        quick = wire(cls)
+        if quick is not None:
+            try:
+                quick.check(document)
+            except REFUSED:
+                pass
+            else:
+                return data
         check = checker(cls)
         if check is None:
             cls.parse(data)
             return data
-        _refuse_at_sight(cls.kind, data)
         try:
             check(document)
         except ValidationError as error:
