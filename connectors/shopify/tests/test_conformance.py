@@ -75,6 +75,7 @@ RECORDS: dict[str, tuple[str, ...]] = {
     "Customer": ("customer.changed",),
 }
 """Types of what we read ourselves."""
+ORDER_FACTS = ("paid", "updated", "cancelled", "fulfilled", "partially_fulfilled")
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
@@ -109,8 +110,12 @@ def rich() -> Sample:
     body = json.loads(sample("orders/create").data)
     line = body["line_items"][0]
     line |= {"quantity": 3, "current_quantity": 2}
-    line["discount_allocations"] = [{"amount": "1.00", "discount_application_index": 0}]
-    line["tax_lines"] = [{"title": "VAT", "rate": 0.19, "price": "1.00", "channel_liable": False}]
+    one = {"amount": "1.00", "currency_code": "USD"}
+    both = {"shop_money": one, "presentment_money": one}
+    tax = {"title": "VAT", "rate": 0.19, "price": "1.00", "price_set": both}
+    taken = {"amount": "1.00", "amount_set": both, "discount_application_index": 0}
+    line["discount_allocations"] = [taken]
+    line["tax_lines"] = [tax | {"channel_liable": False}]
     line["properties"] = [{"name": "engraving", "value": "x"}]
     shipped = json.loads(sample("fulfillments/create").data)
     shipped["line_items"] = [{**shipped["line_items"][0], "quantity": 2}]
@@ -121,18 +126,20 @@ def rich() -> Sample:
     for one in money["transactions"]:
         one["currency"] = "USD"
     carriage = body["shipping_lines"][0]
-    carriage["tax_lines"] = [{"title": "VAT", "rate": 0.19, "price": "1.00"}]
-    carriage["discount_allocations"] = [{"amount": "1.00", "discount_application_index": 0}]
+    carriage["tax_lines"] = [tax | {"channel_liable": False}]
+    carriage["discount_allocations"] = [taken]
+    rule = {"type": "discount_code", "value": "10.0", "value_type": "percentage"}
+    rule |= {"allocation_method": "across", "target_selection": "all", "target_type": "line_item"}
     body |= {
         "cancelled_at": None,
         "cancel_reason": None,
         "financial_status": "paid",
         "total_outstanding": "0.00",
         "current_total_price": "300.00",
-        "discount_applications": [{"code": "A", "title": "B", "description": "C"}],
+        "discount_applications": [{**rule, "code": "A", "title": "B", "description": "C"}],
         "discount_codes": [{"code": "A", "amount": "1.00", "type": "percentage"}],
         "note_attributes": [{"name": "gift", "value": "yes"}],
-        "tax_lines": [{"title": "VAT", "rate": 0.19, "price": "1.00", "channel_liable": False}],
+        "tax_lines": [tax | {"channel_liable": False}],
         "fulfillments": [shipped],
         "refunds": [money],
     }
@@ -147,8 +154,15 @@ def coverages() -> list[Coverage]:
         **{topic: [sample(topic)] for topic in SAYS if topic != "orders/create"},
         **{kind: [record(kind)] for kind in RECORDS},
     }
-    same = {"orders/paid", "orders/updated", "orders/cancelled", "customers/update"}
-    same |= {"products/create", "inventory_items/update"}
+    same = {
+        "orders/create": tuple(f"orders/{fact}" for fact in ORDER_FACTS),
+        "fulfillments/create": ("fulfillments/update",),
+        "disputes/create": ("disputes/update",),
+        "customers/create": ("customers/update", "customers/enable", "customers/disable"),
+        "products/update": ("products/create",),
+        "inventory_items/create": ("inventory_items/update",),
+    }
+    twins = {topic for topics in same.values() for topic in topics}
     return [
         Coverage(
             name=name,
@@ -156,9 +170,10 @@ def coverages() -> list[Coverage]:
             translate=translate,
             told=words.get(name, {}).get("told", {}),
             ignored=words.get(name, {}).get("ignored", {}),
+            also=same.get(name, ()),
         )
         for name, given in samples.items()
-        if name not in same  # another topic has the same body
+        if name not in twins
     ]
 
 

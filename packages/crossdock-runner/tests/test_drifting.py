@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from crossdock_runner.drifting import Landed, Search, drift_of
-from crossdock_stages.ledger import landing, open_ledger
+from crossdock_stages.ledger import fields, landing, open_ledger
 
 
 def payload(number: int, body: object, topic: str = "orders/create") -> Landed:
@@ -49,7 +49,7 @@ def test_what_was_always_there_a_new_topic_and_nonsense_are_no_drift() -> None:
     assert search.found() == []
 
 
-def test_the_command_reads_the_landing_zone(
+def test_the_command_reads_what_was_noted_and_the_landing_zone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
@@ -78,14 +78,36 @@ def test_the_command_reads_the_landing_zone(
                 for at, body in ((now - 9e5, {"id": 1}), (now - 60, {"id": 1, "tip": "2.00"}))
             ]
             await ledger.write(lambda tx: landing.land(tx, rows))
+            noted = fields.Field(
+                connection="web",
+                topic="orders/create",
+                field="/tip",
+                told=True,
+                landing_id="lnd_1",
+                sample='"2.00"',
+                payloads=1,
+                at=now - 60,
+            )
+            await ledger.write(lambda tx: fields.add(tx, [noted]))
 
     asyncio.run(fill())
-    assert drift_of(file, connection=None, topic=None, since=None, as_json=True) == 0
+
+    def ask(**options: object) -> int:
+        asked = {"connection": None, "topic": None, "since": None, "as_json": False}
+        return drift_of(file, **{**asked, "payloads": True, **options})  # type: ignore[arg-type]
+
+    assert ask(as_json=True) == 0
     (field,) = json.loads(capsys.readouterr().out)["fields"]
     assert (field["field"], field["sample"], field["seen"], field["of"]) == ("/tip", "'2.00'", 1, 1)
-    assert drift_of(file, connection="erp", topic=None, since=None, as_json=False) == 0
+    assert ask(connection="erp") == 0
     assert "no field was seen first" in capsys.readouterr().out
-    later = datetime.now(UTC).isoformat()
-    assert drift_of(file, connection=None, topic=None, since=later, as_json=True) == 0
+    assert ask(since=datetime.now(UTC).isoformat(), as_json=True) == 0
     assert json.loads(capsys.readouterr().out)["fields"] == []
-    assert drift_of(file, connection=None, topic=None, since="yesterday", as_json=True) == 2
+    assert ask(since="yesterday", as_json=True) == 2
+
+    assert ask(payloads=False) == 0
+    out = capsys.readouterr().out
+    assert "web  orders/create  /tip\n    first seen " in out
+    assert out.endswith('in lnd_1\n    as "2.00"\n')
+    assert ask(payloads=False, topic="refunds/create") == 0
+    assert "no field was seen first" in capsys.readouterr().out

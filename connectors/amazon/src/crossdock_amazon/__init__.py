@@ -22,5 +22,6 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_amazon,
         translate=translate,
         handles=("fulfillment.create", "inventory.publish"),
+        fields="crossdock_amazon:fields.json",
         sandbox="crossdock_amazon.sandbox:AmazonSandbox",
     )

@@ -21,4 +21,5 @@ def register_connectors(register: crossdock.Register) -> None:
         translate=translate,
         handles=HANDLES,
         sandbox="crossdock_shopify.sandbox:ShopifySandbox",
+        fields="crossdock_shopify:fields.json",
     )

@@ -41,6 +41,8 @@ class Sale:
     concurrency: int = 16
     echo: bool = False
     retry_s: float = 0.2
+    more: dict[str, Any] = field(default_factory=dict)
+    """Fields that every order has from now on, as when Shopify's next version brings them."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class Courier:
             topics.append("orders/paid")
         stages = {"orders/create": 0, "orders/paid": 1, "orders/updated": 2}
         news = [
-            _delivery(topic, order_body(self.shop, order, stages[topic]), chance)
+            _delivery(topic, {**order_body(self.shop, order, stages[topic]), **sale.more}, chance)
             for topic in topics
         ]
         if reordered:

@@ -21,5 +21,6 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_square,
         translate=translate,
         handles=HANDLES,
+        fields="crossdock_square:fields.json",
         sandbox="crossdock_square.sandbox:SquareSandbox",
     )

@@ -206,13 +206,23 @@ def drift(
     since: Annotated[
         str | None, typer.Option(help="Fields seen first at or after this time; a week ago.")
     ] = None,
+    payloads: Annotated[
+        bool, typer.Option("--payloads", help="Read every payload kept, and count; slower.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Tell which fields the vendors began to send, with a sample of each. News, not a failure."""
     from crossdock_runner.drifting import drift_of
 
     raise typer.Exit(
-        drift_of(file, connection=connection, topic=topic, since=since, as_json=as_json)
+        drift_of(
+            file,
+            connection=connection,
+            topic=topic,
+            since=since,
+            payloads=payloads,
+            as_json=as_json,
+        )
     )
 
 

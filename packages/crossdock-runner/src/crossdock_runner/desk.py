@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crossdock.errors import ConfigError
-from crossdock_stages.ledger import open_ledger
+from crossdock_stages.ledger import fields, open_ledger
 from crossdock_stages.ledger.impact import SEVERITIES, Impact, impacts, rank
 from crossdock_stages.ledger.settling import (
     Act,
@@ -99,7 +99,7 @@ def work_desk(
         told = {case.id: history(tx, case.id) for case in found} if action == "show" else {}
         return [Seen(case, hangs[case.id], told.get(case.id, [])) for case in found]
 
-    chosen = asyncio.run(_in_ledger(file, work))
+    chosen, fresh = asyncio.run(_in_ledger(file, work))
     if as_json:
         print_json({"action": action, "cases": [_plain(seen) for seen in chosen]})
     elif action == "show":
@@ -118,13 +118,21 @@ def work_desk(
                 (f"{len(chosen)} ", "")
             )
         )
+        if fresh:
+            say(f"no case, but news: {fresh} fields never seen before this week: crossdock drift")
     return 0
 
 
-async def _in_ledger(file: Path, work: Callable[[Connection], list[Seen]]) -> list[Seen]:
+async def _in_ledger(
+    file: Path, work: Callable[[Connection], list[Seen]]
+) -> tuple[list[Seen], int]:
+    """What the work came to, and how many fields were news in the last seven days."""
     deployment = deployments.load(file)
+    since = time.time() - 7 * 86_400
     async with open_ledger(deployment.ledger_url, create=False) as ledger:
-        return await ledger.write(work)
+        chosen = await ledger.write(work)
+        fresh = await ledger.read(lambda tx: fields.how_many(tx, since))
+        return chosen, sum(fresh.values())
 
 
 def _hangs(seen: Seen) -> str:

@@ -1,7 +1,8 @@
-"""`crossdock drift`: fields that a vendor began to send. Read from the landing zone, on demand.
+"""`crossdock drift`: fields that a vendor began to send.
 
-Nothing on the way of a message looks for new fields: every payload is kept, so the question can be
-asked later, of all of them, at no cost to the line (docs/guides/mapping.md).
+The line notes each when it comes (`crossdock_stages.drift`); here they are read. With `--payloads`
+the whole landing zone is read instead: it answers for any time, tells the value as it was, and in
+how many payloads the field has been since.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from crossdock import jsontext
 from crossdock.errors import ContractError
 from crossdock.fieldpaths import leaves
-from crossdock_stages.ledger import open_ledger
+from crossdock_stages.ledger import fields, open_ledger
 from crossdock_stages.ledger.tables import landing
 from sqlalchemy.engine import Connection
 
@@ -100,17 +101,17 @@ def _leaves(body: bytes) -> Iterator[tuple[str, Any]]:
         return
 
 
-def tell_drift(found: Sequence[Field], *, since: datetime, as_json: bool) -> int:
+def tell_drift(rows: Sequence[dict[str, Any]], *, since: datetime, as_json: bool) -> int:
     """Exit code 0, also when there is drift: it is news, not a failure."""
     if as_json:
-        print_json({"since": since.isoformat(), "fields": [_row(field) for field in found]})
+        print_json({"since": since.isoformat(), "fields": rows})
         return 0
-    for field in found:
-        row = _row(field)
+    for row in rows:
         say(f"{row['connection']}  {row['topic']}  {row['field']}")
         say(f"    first seen {row['first_seen']} in {row['landing_id']}")
-        say(f"    in {row['seen']} of {row['of']} since; as {row['sample']}")
-    if not found:
+        often = f"in {row['seen']} of {row['of']} since; " if "of" in row else ""
+        say(f"    {often}as {row['sample']}")
+    if not rows:
         say(f"no field was seen first since {since.isoformat()}")
     return 0
 
@@ -130,9 +131,15 @@ def _row(field: Field) -> dict[str, Any]:
 
 
 def drift_of(
-    file: Path, *, connection: str | None, topic: str | None, since: str | None, as_json: bool
+    file: Path,
+    *,
+    connection: str | None,
+    topic: str | None,
+    since: str | None,
+    payloads: bool,
+    as_json: bool,
 ) -> int:
-    """Read a deployment's landing zone and tell. Exit code 2 when `since` is no time."""
+    """Read what was noted, or the payloads, and tell. Exit code 2 when `since` is no time."""
     try:
         moment = datetime.fromisoformat(since) if since else datetime.now(UTC) - timedelta(days=7)
     except ValueError as error:
@@ -140,8 +147,35 @@ def drift_of(
         return 2
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    rows = asyncio.run(_landed(file, connection, topic, moment.timestamp()))
+    if payloads:
+        found = asyncio.run(_landed(file, connection, topic, moment.timestamp()))
+        return tell_drift([_row(field) for field in found], since=moment, as_json=as_json)
+    noted = asyncio.run(_noted(file, moment.timestamp()))
+    rows = [
+        _noted_row(one)
+        for one in noted
+        if connection in {None, one.connection} and topic in {None, one.topic}
+    ]
     return tell_drift(rows, since=moment, as_json=as_json)
+
+
+async def _noted(file: Path, since: float) -> list[fields.Field]:
+    deployment = deployments.load(file)
+    async with open_ledger(deployment.ledger_url, create=False) as ledger:
+        return await ledger.read(lambda tx: fields.news(tx, since))
+
+
+def _noted_row(one: fields.Field) -> dict[str, Any]:
+    moment = datetime.fromtimestamp(one.at, UTC)
+    return {
+        "connection": one.connection,
+        "topic": one.topic,
+        "field": one.field,
+        "first_seen": moment.isoformat(timespec="seconds"),
+        "landing_id": one.landing_id,
+        "payloads": one.payloads,
+        "sample": one.sample,
+    }
 
 
 async def _landed(

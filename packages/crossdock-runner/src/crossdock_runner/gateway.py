@@ -3,8 +3,8 @@
     POST /hooks/<connection>   202 accepted · 401 not genuine · 413 too large · 503 try again
     GET  /health/live          the process answers
     GET  /health/ready         200 when ledger and bus do their work, else 503 with the reason
-    GET  /status               counters, the account of everything accepted, and which connection
-                               waits for what, as JSON;
+    GET  /status               counters, the account of everything accepted, which connection waits
+                               for what, and how many fields each began to send this week, as JSON;
                                with ?audit=1 checked by id: `difference` must be 0
 
 Problems are RFC 9457 documents. Nothing a stranger sends may end in a 5xx or a stack trace.
@@ -20,7 +20,7 @@ from crossdock import connector as ports
 from crossdock.errors import AuthError, CrossdockError, UnavailableError
 from crossdock_stages.harness import House
 from crossdock_stages.intake import Intake
-from crossdock_stages.ledger import budgets
+from crossdock_stages.ledger import budgets, fields
 from crossdock_stages.ledger.audit import audit
 from crossdock_stages.ledger.journey import account
 from crossdock_stages.ledger.landing import write_cursor
@@ -36,6 +36,7 @@ from crossdock_runner.deployment import GatewayConfig
 log = logging.getLogger("crossdock.gateway")
 
 RETRY_AFTER_S = 5
+WEEK_S = 7 * 86_400
 BODY_TIMEOUT_S = 30.0
 HOOKS = "/hooks/"
 PROBLEMS = "https://crossdock.dev/problems/"
@@ -196,6 +197,7 @@ class _Gateway:
     async def status(self, request: Request) -> Response:
         books = await self.house.ledger.read(account)
         board = await self.house.ledger.read(budgets.look)
+        fresh = await self.house.ledger.read(lambda tx: fields.how_many(tx, time.time() - WEEK_S))
         more: dict[str, Any] = {}
         if "audit" in request.query_params:
             gaps = await self.house.ledger.read(audit)
@@ -206,5 +208,6 @@ class _Gateway:
                 "counts": dict(self.house.meters.counts),
                 "bus": {"connected": self.house.bus.connected},
                 "connections": standing(board),
+                "drift": fresh,
             }
         )

@@ -128,6 +128,15 @@ class Site:
         self.runner.kill()
         self.runner.wait()
 
+    def stop_runner(self) -> None:
+        """SIGTERM: it finishes what is at hand; killed when that takes longer than 30 s."""
+        if self.runner is not None and self.runner.poll() is None:
+            self.runner.send_signal(signal.SIGTERM)
+            try:
+                self.runner.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill_runner()
+
     async def ready(self) -> None:
         """Wait until the runner says it is ready. UnavailableError with the end of its log."""
         deadline = time.monotonic() + START_S
@@ -145,13 +154,7 @@ class Site:
 
     def stop(self) -> None:
         """End what was started, the runner gently."""
-        if self.runner is not None and self.runner.poll() is None:
-            self.runner.send_signal(signal.SIGTERM)
-            try:
-                self.runner.wait(30)
-            except subprocess.TimeoutExpired:
-                self.runner.kill()
-                self.runner.wait()
+        self.stop_runner()
         if self._sandboxes is not None:
             for pipe in (self._sandboxes.stdin, self._sandboxes.stdout):
                 if pipe is not None:

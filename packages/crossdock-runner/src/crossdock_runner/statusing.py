@@ -1,12 +1,13 @@
 """`crossdock status`: where everything is, and what each connection waits for."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from crossdock_stages.ledger import budgets, open_ledger
+from crossdock_stages.ledger import budgets, fields, open_ledger
 from crossdock_stages.ledger.journey import account
 from crossdock_stages.ledger.tables import waiting
 from crossdock_stages.sharing import standing
@@ -14,6 +15,8 @@ from sqlalchemy.engine import Connection
 
 from crossdock_runner import deployment as deployments
 from crossdock_runner.output import print_json, say
+
+WEEK_S = 7 * 86_400
 
 
 def show_status(file: Path, *, as_json: bool) -> int:
@@ -32,6 +35,8 @@ def show_status(file: Path, *, as_json: bool) -> int:
         say(f"{name}  {entry['state']}{f', {held} messages wait' if held else ''}")
         if entry["reason"]:
             say(f"    {entry['reason']}")
+        if fresh := told["drift"].get(name):
+            say(f"    {fresh} fields never seen before in the last 7 days: crossdock drift")
         for bucket, budget in entry.get("budgets", {}).items():
             say(f"    budget {bucket}: {budget['told']}")
     return 0
@@ -54,6 +59,7 @@ async def _read(url: str) -> dict[str, Any]:
                     .all()
                 ),
                 "connections": standing(board),
+                "drift": fields.how_many(tx, time.time() - WEEK_S),
             }
 
         return await ledger.read(look)

@@ -22,11 +22,13 @@ from pydantic import ValidationError
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import recovery
+from crossdock_stages.drift import Look, Watch
 from crossdock_stages.harness import House, Item, in_line
-from crossdock_stages.ledger import desk, landing
+from crossdock_stages.ledger import desk, fields, landing
 from crossdock_stages.ledger.landing import Translated
 from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import claims
+from crossdock_stages.ledger.traffic import ToSend
 from crossdock_stages.topology import Topology
 
 MAX_KEY = 64
@@ -168,6 +170,7 @@ class Translate:
         self.house = house
         self.topology = topology
         self.connectors = connectors
+        self.watch = Watch(topology, connectors)
 
     async def ready(self) -> None:
         """Always."""
@@ -175,7 +178,12 @@ class Translate:
     async def process(self, items: Sequence[Item]) -> Iterable[Outgoing]:
         """See `Stage.process`."""
         keys = [item.envelope.key for item in items]
-        queues = await self.house.ledger.read(lambda tx: desk.queues(tx, self.name, keys))
+        new = self.watch.new_to_me(items)
+        queues, learnt = await self.house.ledger.read(
+            lambda tx: (desk.queues(tx, self.name, keys), fields.known(tx, new))
+        )
+        self.watch.remember(learnt)
+        look = Look()
         go, behind = in_line(items, queues)
         results: list[Translated] = []
         outgoing: list[Outgoing] = []
@@ -206,6 +214,8 @@ class Translate:
                 nothing = "it says nothing of interest"
                 results.append(Translated(landing_id=item.id, state="ignored", reason=nothing))
                 continue
+            if not item.envelope.mode:
+                self.watch.look(item, look)
             results.append(
                 Translated(
                     landing_id=item.id,
@@ -220,16 +230,20 @@ class Translate:
         stuck = {trouble.message.id for trouble in troubles}
         released = [item.id for item in go if item.retry and item.id not in stuck]
 
-        def work(tx: Connection) -> None:
+        def work(tx: Connection) -> list[ToSend]:
             if kept:
                 tx.execute(upsert(tx, claims).on_conflict_do_nothing(), kept)
             landing.mark_translated(tx, results)
             recovery.settle(tx, self.name, troubles, queues)
             desk.release(tx, self.name, released)
+            return self.watch.write(tx, look, time.time()) if look else []
 
-        await self.house.ledger.write(work)
+        drifts = await self.house.ledger.write(work)
+        self.watch.learn(look)
+        outgoing += [send.message for send in drifts]
         meters = self.house.meters
-        meters.add("translate.events", len(outgoing))
+        meters.add("translate.events", len(outgoing) - len(drifts))
+        meters.add("translate.drift", len(drifts))
         meters.add("translate.dead", sum(result.state == "dead" for result in results))
         meters.add("translate.ignored", sum(result.state == "ignored" for result in results))
         return outgoing

@@ -5,10 +5,13 @@ I/O are called from one event loop, several calls at a time; `translate` is call
 """
 
 import inspect
+import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
 from typing import Any, Protocol, TypeVar, get_args, get_type_hints, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr
@@ -232,11 +235,29 @@ class Connector:
     sandbox: str | None
     """`module:callable` that makes the sandbox; see `crossdock.testing.sandbox`."""
     plugin: str = ""
+    fields: str | None = None
+    """`package:file` with the fields that each topic may have; see `fields_of`."""
+
+    def fields_of(self, topic: str) -> tuple[str, ...]:
+        """The fields that a topic may have, as patterns; none when they are not declared."""
+        return _declared(self.fields).get(topic, ()) if self.fields else ()
 
     @property
     def ports(self) -> frozenset[str]:
         """The names of the ports it serves, read from the return type of `open`."""
         return ports_of(self)
+
+
+@cache
+def _declared(where: str) -> dict[str, tuple[str, ...]]:
+    """What `python -m crossdock.testing.coverage --write` wrote: topic to its fields, or to the
+    topic whose body it shares."""
+    package, _, file = where.partition(":")
+    told = json.loads(files(package).joinpath(file).read_text("utf-8"))
+    return {
+        topic: tuple(told[listed] if isinstance(listed, str) else listed)
+        for topic, listed in told.items()
+    }
 
 
 def ports_of(connector: Connector) -> frozenset[str]:
@@ -304,8 +325,14 @@ class Register:
         handles: tuple[str, ...] = (),
         poll_every_s: float = 5.0,
         sandbox: str | None = None,
+        fields: str | None = None,
     ) -> None:
-        """`handles` lists the commands that `apply` understands, out of COMMAND_TYPES."""
+        """`handles` lists the commands that `apply` understands, out of COMMAND_TYPES.
+
+        `fields` names the file that says which fields each topic may have, `package:fields.json`,
+        as `python -m crossdock.testing.coverage --write` makes it; any other field is told as
+        drift. Without it a topic is learnt from its first payloads.
+        """
         if name in self.connectors:
             raise ConfigError(f"connector {name!r} is registered twice")
         unknown = sorted(set(handles) - set(COMMAND_TYPES))
@@ -323,4 +350,5 @@ class Register:
             handles=frozenset(handles),
             poll_every_s=poll_every_s,
             sandbox=sandbox,
+            fields=fields,
         )

@@ -59,6 +59,7 @@ PREFIXES = {
     "exception": "xcp",
     "reconciliation_run": "rec",
     "difference": "dif",
+    "drift": "drf",
     "ownership_rule": "own",
     "partner": "prt",
     "schema": "sch",

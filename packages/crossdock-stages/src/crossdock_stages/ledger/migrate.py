@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from crossdock.errors import ConfigError
 from sqlalchemy.engine import Connection
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `migrations/versions`; a test compares."""
 
 

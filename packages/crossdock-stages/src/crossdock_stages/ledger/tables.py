@@ -324,6 +324,20 @@ cursors = Table(
     Column("updated_at", Float, nullable=False),
 )
 
+fields = Table(
+    "fields",
+    metadata,
+    Column("connection", String(64), primary_key=True),
+    Column("topic", _Words(128), primary_key=True),
+    Column("field", _Words(255), primary_key=True, doc="a pattern; empty: the topic itself"),
+    Column("told", Boolean, nullable=False, doc="it was news when it came"),
+    Column("landing_id", String(64), nullable=False, doc="the first payload that had it"),
+    Column("sample", _LongWords, nullable=False, doc="masked; empty where it was not told"),
+    Column("payloads", Integer, nullable=False, doc="that had it when it was noted"),
+    Column("at", Float, nullable=False),
+    Index("ix_fields_told", "told", "at"),
+)
+
 claims = Table(
     "claims",
     metadata,

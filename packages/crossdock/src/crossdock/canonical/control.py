@@ -1,4 +1,4 @@
-"""The control plane: channels, connections, ownership, exceptions, reconciliation, cutover.
+"""The control plane: channels, connections, drift, ownership, exceptions, reconciliation, cutover.
 
 These tell how Crossdock itself is doing; they carry no commerce of their own.
 """
@@ -192,6 +192,29 @@ class Difference(Entity):
     """When they agreed again."""
     resolution: Annotated[str, Vocabulary("repaired accepted vanished manual")] | None = None
     """How that came."""
+
+
+class Drift(Entity):
+    """A field that a connection sent and never sent before: news, not a failure."""
+
+    kind: ClassVar[str] = "drift"
+
+    connection: Id
+    """Who sent it."""
+    topic: Text
+    """The vendor's word for what it came in."""
+    pointer: Text
+    """Where it stands there: a JSON pointer, with `*` for any element of a list."""
+    type: Annotated[str, Vocabulary("text number boolean object list null")]
+    """What kind of JSON value it had."""
+    sample: Text = Field(json_schema_extra=PII)
+    """The first value; of one that may be personal or a secret only its form, as in `Xxx 99`."""
+    payload: Id
+    """The first payload that had it, as the ledger calls it."""
+    count: int = Field(ge=1, le=1_000_000_000)
+    """How many payloads had it when it was found."""
+    found_at: Instant
+    """When it was found."""
 
 
 class OwnershipRule(Entity):

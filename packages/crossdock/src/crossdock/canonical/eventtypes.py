@@ -171,6 +171,7 @@ exception.resolved | It is settled. | exception
 reconciliation_run.completed | Two systems have been compared. | reconciliation_run
 difference.found | Two systems disagree on something. | difference
 difference.resolved | Two systems agree again. | difference
+drift.found | A connection sent a field that it never sent before. | drift
 ownership_rule.changed | Whose word is final is different. | ownership_rule
 partner.changed | What a partner may do is different. | partner
 schema.published | A version of a schema is released. | schema

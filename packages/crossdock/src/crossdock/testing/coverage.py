@@ -10,10 +10,14 @@ it went. A field that changes nothing must be ignored with a reason, or be shown
         ignored={"/client_details/**": "the browser's, not the order's"},
     )
 
-`python -m crossdock.testing.coverage FOLDER` prints the report of a connector.
+`python -m crossdock.testing.coverage FOLDER` prints the report of a connector; with `--write` it
+also writes the fields of each topic beside the connector's modules (`fields.json`), by which the
+line knows a field that is none of them (`Register(fields=…)`).
 """
 
 import copy
+import json
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -67,6 +71,8 @@ _BY_TYPE: Mapping[str, tuple[Any, ...]] = {
 }
 
 
+_WHOLE = re.compile(r"(/(\*|[^*/]+))+/\*\*")
+"""A pattern for all that lies below a place."""
 _REFUSED = ("(refused when wrong)",)
 
 
@@ -131,6 +137,15 @@ class Coverage:
     """Pattern (`/a/b`, `/lines/*/x`, `/client_details/**`) to the reason why it is left out."""
     told: Mapping[str, str] = field(default_factory=dict)
     """Pattern to what it is used for, where changing it alone shows nothing."""
+    also: Sequence[str] = ()
+    """Topics whose body is of the same schema, beside those of the samples."""
+
+    def known(self) -> set[str]:
+        """Every field that the schema or a sample has, as patterns."""
+        found = {place for place in self.ignored if _WHOLE.fullmatch(place)}
+        for sample in self.samples:
+            found.update(fieldpaths.leaves(sample.raw().body))
+        return found | set(self.schema or ())
 
     def report(self) -> CoverageReport:
         """Change every field in turn and see. Computed once."""
@@ -309,6 +324,30 @@ def reports(folder: Path) -> Iterator[CoverageReport]:
         yield coverage.report()
 
 
+def known_fields(coverages: Sequence[Coverage]) -> dict[str, list[str] | str]:
+    """The fields of each topic; for a topic with the body of another, that topic's name."""
+    found: dict[str, set[str]] = {}
+    for one in coverages:
+        for topic in {*(sample.topic for sample in one.samples), *one.also}:
+            found.setdefault(topic, set()).update(one.known())
+    told: dict[str, list[str] | str] = {}
+    for topic, fields in sorted(found.items()):
+        twin = next((name for name in told if found[name] == fields), None)
+        told[topic] = twin if twin is not None else sorted(fields)
+    return told
+
+
+def write_known_fields(folder: Path) -> Path:
+    """Write fields.json of the connector in this folder; where it is."""
+    from crossdock.testing.conformance.__main__ import subject_of
+
+    (package,) = (one.parent for one in folder.glob("src/*/__init__.py"))
+    file = package / "fields.json"
+    told = known_fields(subject_of(folder).coverage)
+    file.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return file
+
+
 def translate_of(name: str) -> Translates:
     """A registered connector's translate."""
     connector: Connector = plugins.load([name])[name]
@@ -334,9 +373,12 @@ def _told_by(folder: Path) -> list[CoverageReport] | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables; exit code 1: a field is unexplained; 2: a sample cannot be translated."""
-    folders = sys.argv[1:] if arguments is None else arguments
+    given = sys.argv[1:] if arguments is None else arguments
+    folders = [one for one in given if one != "--write"]
     bad = 0
     for folder in folders or ["."]:
+        if "--write" in given:
+            print(f"written: {write_known_fields(Path(folder).resolve())}\n")  # noqa: T201
         told = _told_by(Path(folder).resolve())
         if told is None:
             return 2
