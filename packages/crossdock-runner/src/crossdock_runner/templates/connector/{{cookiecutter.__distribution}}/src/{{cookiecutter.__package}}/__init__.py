@@ -20,5 +20,8 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_{{ cookiecutter.__package }},
         translate=translate,
         handles=("{{ cookiecutter.__command }}",),
+{%- if cookiecutter.news != "webhooks" %}
+        poll_every_s=60,  # FILL IN: how often the vendor's rate limit lets the whole poll run
+{%- endif %}
         sandbox="{{ cookiecutter.__package }}.sandbox:{{ cookiecutter.__class }}Sandbox",
     )

@@ -25,7 +25,7 @@ from crossdock.http import Http{{ ", by_cursor" if cookiecutter.news != "webhook
 from crossdock.reading import Shape, Text, TypedDict
 
 from {{ cookiecutter.__package }}.config import {{ cookiecutter.__class }}Config
-from {{ cookiecutter.__package }}.mapping import {{ {"polling": "TOPIC, Head", "webhooks": "HEAD, TOPIC", "both": "HEAD, TOPIC, Head"}[cookiecutter.news] }}
+from {{ cookiecutter.__package }}.mapping import HEAD, TOPIC
 
 
 class _Made(TypedDict):
@@ -40,15 +40,6 @@ class _Found(TypedDict):
     items: list[_Made]
 
 {% endif %}
-{%- if cookiecutter.news != "webhooks" %}
-class _Page(TypedDict):
-    """One page of records; their own fields are for `translate`."""
-
-    items: list[Head]
-
-
-PAGE = Shape(_Page)
-{%- endif %}
 {%- if cookiecutter.__made != "stock" %}
 FOUND = Shape(_Found)
 {%- endif %}
@@ -111,15 +102,13 @@ class {{ cookiecutter.__class }}:
         async for page in by_cursor(
             self.http, "{{ cookiecutter.__record }}s", following="/next", param="page", params=params
         ):
-            body = page.json()
-            for head, record in zip(PAGE.of(body, TOPIC)["items"], body["items"], strict=True):
-                yield crossdock.Raw(
-                    TOPIC,
-                    record,
-                    key=f"{TOPIC}:{head['id']}",
-                    delivery_id=f"{TOPIC}:{head['id']}:{head['version']}",
-                    cursor=head["updated_at"],
-                )
+            for record in page.records("/items"):  # each as it was sent; the page is not parsed
+                raw = crossdock.Raw(TOPIC, data=record)
+                head = HEAD.read(raw)
+                raw.key = f"{TOPIC}:{head['id']}"
+                raw.delivery_id = f"{raw.key}:{head['version']}"
+                raw.cursor = head["updated_at"]
+                yield raw
 {% endif %}
     async def apply(self, command: crossdock.Command[Any]) -> crossdock.Receipt:
         """Carry out one command once. FILL IN: one branch for each that you handle."""
