@@ -57,6 +57,7 @@ _IGNORED: Final[dict[str, str]] = {
     "inventory_items/delete": "tells only the id; its product tells that it is gone",
     "variants/in_stock": "products/update and inventory_levels/update bring it whole",
     "variants/out_of_stock": "products/update and inventory_levels/update bring it whole",
+    "customers_whats_app_marketing_consent/update": "no sample of it is published to map it by",
 }
 _IGNORED_FAMILIES: Final[dict[str, str]] = {
     "inventory_transfers": "tells ids only, and transfers are the warehouse's own business",
@@ -73,6 +74,51 @@ _IGNORED_FAMILIES: Final[dict[str, str]] = {
     "app": "about the app, not about goods",
     "shop": "about the shop, not about goods",
     "bulk_operations": "about a job of the app, not about goods",
+    **dict.fromkeys(
+        ("app_purchases_one_time", "app_subscriptions", "audit_events", "finance_app_staff_member"),
+        "about the app and its staff, not about goods",
+    ),
+    **dict.fromkeys(
+        ("channels", "domains", "locales", "markets", "markets_backup_region", "themes"),
+        "how the shop is set up, not what is sold",
+    ),
+    **dict.fromkeys(
+        ("customer_account_settings", "delivery_promise_settings", "finance_kyc_information"),
+        "how the shop is set up, not what is sold",
+    ),
+    **dict.fromkeys(
+        ("metafield_definitions", "metaobjects", "tax_services", "profiles"),
+        "how the shop is set up, not what is sold",
+    ),
+    **dict.fromkeys(
+        ("collections", "collection_listings", "collection_publications"),
+        "shelves are arranged by whoever owns the catalogue; no sample is published",
+    ),
+    **dict.fromkeys(
+        ("product_feeds", "product_listings", "product_publications", "scheduled_product_listings"),
+        "where a product is shown; products/update brings its own state",
+    ),
+    **dict.fromkeys(
+        ("companies", "company_contacts", "company_contact_roles", "company_locations"),
+        "business customers have no sample published to map them by",
+    ),
+    **dict.fromkeys(
+        ("customer_groups", "segments"), "a saved search over customers whom we know singly"
+    ),
+    "customer_payment_methods": "cards kept for later; nothing was paid",
+    "discounts": "tells ids only; what was taken off stands in each order",
+    **dict.fromkeys(("payment_schedules", "payment_terms"), "when it is due is agreed elsewhere"),
+    **dict.fromkeys(
+        (
+            "selling_plan_groups",
+            "subscription_billing_attempts",
+            "subscription_billing_cycle_edits",
+            "subscription_billing_cycles",
+            "subscription_contracts",
+        ),
+        "a subscription's orders come as orders",
+    ),
+    "shipping_addresses": "retired by Shopify; the order brings its address",
     "crossdock": "the poller's own mark: until here everything was read",
 }
 _GID = re.compile(r"gid://shopify/([A-Za-z]{1,60})/[0-9]{1,20}(\?inventory_item_id=[0-9]{1,20})?")
