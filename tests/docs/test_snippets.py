@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,25 @@ def test_polling() -> None:
     first, second = asyncio.run(read())
     assert [raw.key for raw in first] == ["order:1", "order:2", "order:3"]
     assert [raw.delivery_id for raw in second] == ["order:3:3"]
+
+
+def test_a_snapshot() -> None:
+    snapshot = page("polling")["snapshot"]
+
+    async def orders(request: Request) -> Response:
+        assert request.query_params["since"].startswith("2026-01-01")
+        row = {"id": "7", "version": 1, "updated_at": "2026-01-02T00:00:00Z"}
+        return JSONResponse({"items": [row], "next": None})
+
+    async def read() -> list[Any]:
+        app = Starlette(routes=[Route("/orders", orders)])
+        async with serve(app) as url, Http(name="acme", base_url=url) as http:
+            with pytest.raises(crossdock.RejectedError, match="price"):
+                _ = [raw async for raw in snapshot(http, crossdock.Window(kind="price"))]
+            window = crossdock.Window(kind="order", since=datetime(2026, 1, 1, tzinfo=UTC))
+            return [raw.key async for raw in snapshot(http, window)]
+
+    assert asyncio.run(read()) == ["order:7"]
 
 
 def test_polling_what_is_listed_newest_first() -> None:

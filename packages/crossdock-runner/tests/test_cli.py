@@ -94,7 +94,11 @@ class TestTranslate:
         assert event["type"] == "crossdock.order.placed.v1"
         assert event["data"]["note"] == "ä"
         assert event["specversion"] == "1.0"
-        assert "order.placed  ord_" in clean(run("translate", "acme-shop", "order.json"), 0).stdout
+        (verdict,) = event["checks"]
+        assert verdict.endswith("a person would have to look: there is no delivery address")
+        shown = clean(run("translate", "acme-shop", "order.json"), 0).stdout
+        assert "order.placed  ord_" in shown
+        assert f"    {verdict}" in shown
 
     def test_stdin_is_a_dash(self, run: Run) -> None:
         done = clean(run("translate", "acme-shop", "-", "--json", stdin='{"id": 7}'), 0)

@@ -96,6 +96,33 @@ def test_a_field_that_is_null_in_the_sample_is_told_where_it_goes() -> None:
     assert (report.mapped, list(report.extended)) == ({}, ["/weight"])
 
 
+def test_a_field_that_shows_in_a_list_of_plain_values_is_told_where_it_goes() -> None:
+    def translate(raw: Raw) -> Iterator[Event[Product]]:
+        words = {"com.acme": {"codes": [raw.body["code"]]}}
+        data = Product(name="x", tags=(raw.body["tag"], "b"), extensions=words)
+        yield Event(type="product.changed", data=data, native_id="1")
+
+    sample = conformance.Sample(topic="t", data=b'{"tag": "a", "code": "c"}')
+    report = Coverage(name="t", samples=[sample], translate=translate).report()
+    assert report.mapped == {"/tag": ("/tags",)}
+    assert report.extended == {"/code": ("/extensions/com.acme/codes",)}
+
+
+def test_a_refusal_may_be_given_to_some_calls_alone() -> None:
+    refusal = sabotage.WRONG["errors.vendor-dialect"]().refusals[0]
+    check = CHECKS["errors.vendor-dialect"]
+    everywhere = conformance.run_check(toybox.subject(refusals=[refusal]), check)
+    assert "say Refusal(only=…)" in everywhere.said
+    wrong = toybox.subject(refusals=[replace(refusal, only=("pol",))])
+    assert "no call is named ['pol']" in conformance.run_check(wrong, check).said
+
+
+async def test_an_author_opens_the_connector_on_its_sandbox() -> None:
+    async with conformance.opened(toybox.subject()) as bench:
+        key = await bench.change(1)
+        assert [raw.key for raw in await bench.poll()] == [key]
+
+
 @pytest.mark.parametrize(
     ("fault", "word"),
     [

@@ -54,6 +54,9 @@ async def answer(request: Request) -> Response:
             return JSONResponse({"items": [query["page"]] if query["page"] < "3" else []})
         case "/by-bookmark":
             return JSONResponse({"items": [] if "since_id" in query else [{"id": 7}]})
+        case "/search":
+            after = (await request.json())["after"]
+            return JSONResponse({"items": [1], "next": None if after else "2"})
         case "/graphql":
             return JSONResponse({"data": {}, "extensions": {"cost": COST}})
     return JSONResponse({})
@@ -82,6 +85,7 @@ async def test_example(number: int) -> None:
     expected = {
         "orders": [1, 2],
         "reasons": ["no lines"],
+        "pages": [[1], [1]],
         "me": {"name": "us"},
         "found": [1, 1, 1, 1, "1", "2", {"id": 7}],
     }
@@ -90,4 +94,4 @@ async def test_example(number: int) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 8
+    assert len(EXAMPLES) == 9

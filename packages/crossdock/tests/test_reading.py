@@ -1,6 +1,7 @@
 """Shapes: what a vendor wrote is checked whole, and a fault is told where the vendor wrote it."""
 
 import json
+from decimal import Decimal
 from typing import Annotated, Any
 
 import pytest
@@ -10,6 +11,7 @@ from crossdock.reading import (
     Count,
     Flag,
     Moment,
+    Number,
     NumericId,
     Ratio,
     Required,
@@ -156,3 +158,38 @@ def test_any_json_is_read_or_refused(value: Any) -> None:
     except ContractError:
         return
     assert isinstance(read["id"], str)
+
+
+class Priced(TypedDict):
+    price: Number
+
+
+PRICED = Shape(Priced)
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("12", "12"),
+        ("-3", "-3"),
+        ("12.5", "12.5"),
+        ("0.1", "0.1"),
+        ("1234567.89", "1234567.89"),
+        ("48500000", "48500000"),
+        ("999999999999999999", "999999999999999999"),
+        ('"12.30"', "12.30"),
+        ("1e-7", "0.0000001"),
+    ],
+)
+def test_a_number_is_an_exact_decimal(sent: str, read: str) -> None:
+    raw = Raw("t", data=b'{"price":' + sent.encode() + b"}")
+    assert PRICED.read(raw)["price"] == Decimal(read)
+    assert PRICED.of(raw.body, "t")["price"] == Decimal(read)
+
+
+@pytest.mark.parametrize(
+    "sent", ["true", "null", "[]", '"1_0"', '"NaN"', '"1e5"', "1e30", "99999999999999.99", '""']
+)
+def test_what_is_no_number_is_told(sent: str) -> None:
+    with pytest.raises(ContractError, match="t/price: expected a number such as"):
+        PRICED.read(Raw("t", data=b'{"price":' + sent.encode() + b"}"))

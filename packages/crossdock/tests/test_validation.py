@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crossdock import validation
+from crossdock import schemas, validation
+from crossdock.canonical import InventoryLevel
 from crossdock.errors import ConfigError, ContractError
 from crossdock.validation import MAX_DOCUMENT, MAX_FAULTS, contract, judge, own_contract
 
@@ -146,6 +147,13 @@ def test_what_nothing_names_is_an_error_of_use() -> None:
         judge(text(ORDER), None)
     with pytest.raises(ContractError, match="there is no schema 'ordre'"):
         contract("ordre")
+
+
+@pytest.mark.parametrize("name", ["inventory", "InventoryLevel", "inventory-level", "inventory/v1"])
+def test_a_schema_is_found_by_the_name_of_its_class_too(name: str) -> None:
+    assert schemas.model_named(name) is InventoryLevel
+    with pytest.raises(ContractError, match="did you mean inventory"):
+        schemas.model_named("inventori")
 
 
 def test_quick_and_careful_agree_when_the_quick_one_is_not_installed() -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from crossdock import jsontext, plugins
+from crossdock.canonical import Order
 from crossdock.connector import Ignore
 from crossdock.errors import ContractError
 from crossdock.events import Raw
+from crossdock_stages.judgement.checks import Evidence, run
 from crossdock_stages.translate import Said
 from crossdock_stages.translate import say as events_of
 
@@ -55,7 +57,21 @@ def translate_file(
     for one in said:
         say(f"{one.envelope.name}  {one.envelope.subject}  revision {one.envelope.revision}")
         say(jsontext.dump(jsontext.parse(one.body)).decode())
+        for verdict in _verdicts(one):
+            say(f"    {verdict}")
     return 0
+
+
+def _verdicts(one: Said) -> list[str]:
+    """What the line's own checks would find amiss in an order, where they were switched on."""
+    if one.envelope.kind != "order":
+        return []
+    found = run(("tax", "shipping"), Order.parse(one.body), Evidence())
+    return [
+        f"check {verdict.check}: a person would have to look: {verdict.reason}"
+        for verdict in found
+        if verdict.outcome != "pass"
+    ]
 
 
 def _event(one: Said) -> dict[str, Any]:
@@ -69,5 +85,6 @@ def _event(one: Said) -> dict[str, Any]:
         "time": envelope.time,
         "dataschema": envelope.schema,
         "revision": envelope.revision,
+        "checks": _verdicts(one),
         "data": jsontext.parse(one.body),
     }

@@ -15,6 +15,8 @@ Fields that are not named are not looked at. `total=False` says that any may be 
 `| None` where the vendor may write null, and `Required` where the field must be there.
 """
 
+import re
+from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Generic, Required, TypeVar, cast
 
@@ -31,6 +33,7 @@ __all__ = [
     "Count",
     "Flag",
     "Moment",
+    "Number",
     "NumericId",
     "Ratio",
     "Required",
@@ -109,6 +112,36 @@ Ratio = Annotated[
     ),
 ]
 """A ratio as JSON number or decimal text: a `float` or a `str`, as it was sent."""
+
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,12})?")
+
+
+def _number(value: object) -> Decimal:
+    """A JSON number by its shortest digits, or decimal text.
+
+    A fraction of 10^12 or more may have lost digits on its way through a float: it is refused.
+    """
+    if isinstance(value, float) and abs(value) >= 1e12:
+        raise ValueError
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    text = repr(value) if plain else value
+    if isinstance(value, Decimal):
+        text = f"{value:f}"
+    if isinstance(text, str) and "e" in text and plain:
+        text = f"{Decimal(text):f}"
+    if not isinstance(text, str) or not _DECIMAL.fullmatch(text):
+        raise ValueError
+    return Decimal(text)
+
+
+Number = Annotated[
+    Decimal,
+    _Leaf(
+        core_schema.no_info_plain_validator_function(_number),
+        "a number such as 12.3 (a fraction below 10^12), or decimal text",
+    ),
+]
+"""A JSON number, or decimal text, as a `Decimal`: money of a vendor that sends numbers."""
 
 Moment = Annotated[
     str,

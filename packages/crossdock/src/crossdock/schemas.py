@@ -7,6 +7,7 @@ bring, so that a reader who checks with it never has to stop for an addition.
 """
 
 import ast
+import difflib
 import hashlib
 import inspect
 import re
@@ -42,7 +43,10 @@ def models() -> list[type[Entity]]:
 
 
 def model_named(name: str) -> type[Entity]:
-    """The model of `order`, `order/v1` or `crossdock.order.placed.v1`. ContractError: none."""
+    """The model of `order`, `Order`, `order/v1` or `crossdock.order.placed.v1`.
+
+    ContractError: there is none of that name.
+    """
     known = {f"{model.kind}/v{model.major}": model for model in models()}
     event = re.fullmatch(r"crossdock\.([a-z_]+)\.[a-z_]+\.v([0-9]+)", name)
     wanted = f"{event[1]}/v{event[2]}" if event else name
@@ -50,7 +54,13 @@ def model_named(name: str) -> type[Entity]:
         return ENTITIES[wanted]
     if wanted in known:
         return known[wanted]
-    raise ContractError(f"there is no schema {name!r}; known: {', '.join(known)}")
+    by_class = {model.__name__.lower(): model for model in ENTITIES.values()}
+    plain = re.sub("[^a-z]", "", name.lower())
+    if plain in by_class:
+        return by_class[plain]
+    near = difflib.get_close_matches(name, [*ENTITIES, *known], 1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise ContractError(f"there is no schema {name!r}; {hint}known: {', '.join(known)}")
 
 
 def version(model: type[Entity]) -> str:

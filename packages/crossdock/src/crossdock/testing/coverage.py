@@ -264,7 +264,9 @@ def _places(facts: _Facts) -> dict[str, Any]:
         found["(revision)"] = revision
         found["(occurred_at)"] = occurred_at
         for place, value in fieldpaths.fields(jsontext.parse(data)):
-            if not isinstance(value, dict | list):
+            if isinstance(value, list):  # `fields` has no place for the plain values in it
+                value = [one for one in value if not isinstance(one, dict | list)]
+            if not isinstance(value, dict):
                 found.setdefault(place, []).append(value)
     return found
 

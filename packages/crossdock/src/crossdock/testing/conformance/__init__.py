@@ -7,6 +7,7 @@
 The checks are chosen by the declared features. See docs/guides/conformance.md.
 """
 
+from crossdock.testing.conformance.bench import Bench, opened
 from crossdock.testing.conformance.kit import (
     TIERS,
     Check,
@@ -23,6 +24,7 @@ from crossdock.testing.conformance.wire import Answer
 __all__ = [
     "TIERS",
     "Answer",
+    "Bench",
     "Check",
     "Failed",
     "Features",
@@ -35,5 +37,6 @@ __all__ = [
     "chosen",
     "conformance",
     "examine",
+    "opened",
     "run_check",
 ]

@@ -85,6 +85,12 @@ def main(arguments: list[str] | None = None) -> int:
                 break
     if options.write and not options.only:
         file_of(folder).write_text(quality.dump(), "utf-8")
+        print(f"written: {file_of(folder)}")  # noqa: T201
+        if bad:
+            print(  # noqa: T201
+                f"it says `gap` of {failed} that failed here: mend them and write it anew, or list "
+                "them in Subject.gaps with the reason; until then their tests stay red"
+            )
         assert read(folder) is not None
     return 1 if bad else 0
 

@@ -223,6 +223,16 @@ class Case:
         return made
 
 
+@asynccontextmanager
+async def opened(subject: Subject, **options: Any) -> AsyncIterator[Bench]:
+    """The subject's connector on a fresh sandbox, for an author's own tests: see `Case.bench`.
+
+    `bench.port` is the connector, `bench.box` the sandbox, `bench.wire` what lies between.
+    """
+    async with Case(subject).bench(**options) as bench:
+        yield bench
+
+
 def spread(count: int, most: int) -> list[int]:
     """Numbers from 1 to `count`: all of them, or `most`, evenly, with the first and the last."""
     if count <= most:

@@ -4,6 +4,7 @@ Each check puts one failure between every port and the vendor. What the runner d
 from the class alone (docs/reference/errors.md).
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -32,7 +33,7 @@ def _calls(features: Features) -> bool:
 
 
 async def _each(
-    case: Case, fault: Fault, *, timeout_s: float | None = None
+    case: Case, fault: Fault, *, timeout_s: float | None = None, only: Collection[str] = ()
 ) -> list[tuple[str, BaseException | None, Bench]]:
     """What each port's call raises when every request meets this fault."""
     told = []
@@ -41,6 +42,8 @@ async def _each(
         if not calls:
             raise Failed("no port can be called", "give Subject(commands=…) for what it handles")
         for name, call in calls.items():
+            if only and name not in only:
+                continue
             bench.wire.always(fault)
             error = await caught(call)
             if bench.wire.count == 0 and error is None:
@@ -209,7 +212,8 @@ async def not_json(case: Case) -> None:
             told,
             (TransientError, ContractError, PermanentError),
             f"200 with {body.body!r:.30}",
-            "use response.json(), which raises ContractError",
+            "use response.json(), which raises ContractError; where the vendor's good answer is "
+            "empty, ask by a call that has a body",
         )
 
 
@@ -269,5 +273,17 @@ async def dialect(case: Case) -> None:
     if not case.subject.refusals:
         raise NotForThis("Subject.refusals is empty: this vendor speaks HTTP's own language")
     for refusal in case.subject.refusals:
-        told = await _each(case, Fault(kind="answer", answer=refusal.answer))
-        _must(told, refusal.means, refusal.name, "read the vendor's error and raise ours")
+        fault = Fault(kind="answer", answer=refusal.answer)
+        told = await _each(case, fault, only=refusal.only)
+        if not told:
+            raise Failed(
+                f"{refusal.name}: no call is named {sorted(refusal.only)}",
+                "name probe, poll, `snapshot <kind>` or a command's type in Refusal.only",
+            )
+        _must(
+            told,
+            refusal.means,
+            refusal.name,
+            "read the vendor's error and raise ours; it is played at every call, "
+            "so say Refusal(only=…) where the vendor gives it to some alone",
+        )

@@ -69,7 +69,8 @@ async def translated(case: Case) -> None:
                 said += isinstance(told, list) and any(event.kind == kind for event in told)
             if not said:
                 raise Failed(
-                    f"{kind}: no record says anything about a {kind}", "translate its topic"
+                    f"{kind}: no record says anything about a {kind}",
+                    "translate its topic, or let Subject.change put records that mean one",
                 )
 
 

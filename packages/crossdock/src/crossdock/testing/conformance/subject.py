@@ -63,6 +63,8 @@ class Refusal:
     name: str
     answer: Answer
     means: type[CrossdockError]
+    only: Collection[str] = ()
+    """At these calls alone (`probe`, `poll`, `snapshot order`, a command's type); else at all."""
 
 
 Box = Any
