@@ -32,6 +32,8 @@ async def weather(site: Site, storm: Storm) -> Faults:
         seen=await site.progress(),
         faults=faults,
     )
+    if faults and site.ledger.startswith("sqlite"):
+        say(now=time.time(), account=await site.account(), left_open=site.left_open())
     if unwell := site.unwell():
         faults = {**faults, "a process said what it should never say": len(unwell)}
         sys.stderr.write("\n".join(unwell) + "\n")

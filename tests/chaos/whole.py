@@ -32,6 +32,23 @@ WHILE_STARTING = 0.2
 """The share of kills that do not wait: to die while starting is a fault too."""
 
 
+OPEN = {
+    "landing": "SELECT id, topic, entity_key, road, state, publishes, published_at, events, reason"
+    " FROM landing WHERE NOT settled",
+    "outbox": "SELECT id, connection, type, entity_id, cause, publishes, published_at, state"
+    " FROM outbox WHERE state = 'open'",
+    "effects": "SELECT command_id, connection, type, entity_id, attempts, intent_at, note"
+    " FROM effects WHERE receipt_at IS NULL",
+    "waiting": "SELECT stage, message_id, entity_key, place, attempts, first_at, next_at, code,"
+    " reason FROM waiting",
+    "exceptions": "SELECT code, stage, connection, entity_id, message_id, message, opened_at"
+    " FROM exceptions WHERE state = 'open'",
+    "dead_letters": "SELECT stage, connection, topic, entity_key, reason FROM dead_letters",
+    "breakers": "SELECT * FROM breakers",
+    "claims": "SELECT id, at FROM claims",
+}
+
+
 class Site:
     """Sandboxes, a nats-server, a gateway and one or more processes of stages, each by itself."""
 
@@ -224,6 +241,10 @@ class Site:
         """Read the SQLite ledger from outside."""
         with contextlib.closing(sqlite3.connect(self.folder / "ledger.db", timeout=30)) as ledger:
             return ledger.execute(query).fetchall()
+
+    def left_open(self) -> dict[str, list[tuple[Any, ...]]]:
+        """What an SQLite ledger says is not done, a few rows of each table: why a run stalled."""
+        return {table: self.sql(f"{query} LIMIT 12") for table, query in OPEN.items()}
 
 
 async def finish(site: Site, *, seed: int, stalled_s: float = STALLED_S) -> Faults:

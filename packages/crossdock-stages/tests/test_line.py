@@ -4,11 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from crossdock.bus import Bus, Embedded, Outgoing
+from crossdock.bus import Bus, Embedded, Outgoing, embedded_server
 from crossdock.connector import Connector, Request
 from crossdock.errors import AuthError, ContractError, UnavailableError
 from crossdock.events import Raw
@@ -288,6 +290,35 @@ async def test_a_sweeper_that_sends_what_is_not_lost_does_no_harm(
         await line.sweeper.find_lost()
     await eventually(lambda: _quiet(line))
     assert len(created(vendor)) == len(set(created(vendor))) == 10
+
+
+async def test_what_the_bus_still_holds_though_it_was_acknowledged_hides_no_loss(
+    sqlite_ledger: Ledger,
+    shop: Connector,
+    vendor: Any,
+    eventually: Eventually,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Read by its age alone, an acknowledged message would stand before a lost one for ever."""
+    monkeypatch.setattr("crossdock_stages.sweeper.GRACE_S", 0.2)
+    with embedded_server(tmp_path / "bus") as server:
+        async with Bus(server.url) as bus:
+            line = Line(bus, sqlite_ledger, shop, vendor)
+            streams = line.topology.streams()
+            keeps = [replace(one, retention="limits") for one in streams]  # as a killed server may
+            await bus.declare(keeps, [lane for _, lanes in line.stages.values() for lane in lanes])
+            line.start("relay", "translate", "decide", "deliver")
+            await line.orders(range(5))
+            await eventually(lambda: _quiet(line))
+            assert await bus.depth(RAW) == 5, "acknowledged, and still there"
+            line.tasks[0].cancel()  # the relay, so that what comes now is as good as lost
+            await line.orders([9])
+            await asyncio.sleep(0.5)
+            assert await line.sweeper.find_lost() == 1
+            await eventually(lambda: _quiet(line))
+            await line.stop()
+    assert len(vendor.made) == 6
 
 
 async def test_a_relay_that_never_ran_is_made_up_for(

@@ -452,6 +452,35 @@ class TestLane:
         assert clock() - before >= 0.6
         assert again.deliveries == 2
 
+    async def test_what_was_acknowledged_and_is_still_held_is_neither_waited_for_nor_kept(
+        self, bus: Bus
+    ) -> None:
+        """A killed server may keep such messages in a `workqueue`; `limits` always does."""
+        place = Place("limits")
+        await place.declare(bus)
+        await bus.publish(place.messages(1, 2, 3))
+        lane = bus.lane(place.consumer)
+        await lane.start()
+        one, two, three = await take(lane, 3)
+        await lane.ack([one, two])
+        async with asyncio.timeout(10):
+            while await bus._floor(place.consumer) < 2:
+                await asyncio.sleep(0.02)
+        assert await bus.oldest(place.name, place.consumer.filter) is not None, "3 is being read"
+        assert await bus.release() == 0, "only queues are meant to forget"
+        bus._streams = (replace(place.stream, retention="workqueue"),)
+        assert await bus.release() == 2
+        await lane.ack([three])
+        async with asyncio.timeout(10):
+            while await bus.oldest(place.name, place.consumer.filter) is not None:
+                await asyncio.sleep(0.02)
+        assert await bus.depth(place.name) == 1
+        assert await bus.oldest(place.name, f"{place.name}.>") is None
+        assert await bus.release() == 1
+        await bus.publish(place.messages(4))
+        assert await bus.release() == 0, "what was not read stays"
+        assert await bus.oldest(place.name, place.consumer.filter) is not None
+
     async def test_oldest_and_depth_know_what_is_there(self, bus: Bus, place: Place) -> None:
         await place.declare(bus)
         assert await bus.oldest(place.name, f"{place.name}.>") is None

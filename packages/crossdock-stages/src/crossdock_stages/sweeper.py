@@ -1,8 +1,8 @@
 """SWEEPER: whatever the bus lost, the ledger still has.
 
 Three kinds of rows must travel: landing rows not yet decided on, outbox rows not yet answered, and
-messages whose waiting time is over. A row is taken for lost when nothing as old as it is left on
-its stream; sending it again is harmless, for every stage knows its own ids.
+messages whose waiting time is over. A row is taken for lost when nothing as old as it is left to
+read in its lane; sending it again is harmless, for every stage knows its own ids.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ log = logging.getLogger("crossdock.sweeper")
 
 WAITING_EVERY_S = 0.25
 LOST_EVERY_S = 2.0
+RELEASE_EVERY_S = 60.0
 GRACE_S = 5.0
 """Younger rows are on their way."""
 CLOCK_SKEW_S = 3.0
@@ -43,6 +44,7 @@ class Sweeper:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(WAITING_EVERY_S, self.call_waiting))
             group.create_task(self._every(LOST_EVERY_S, self.find_lost))
+            group.create_task(self._every(RELEASE_EVERY_S, self.release))
 
     async def _every(self, period_s: float, step: Callable[[], Awaitable[int]]) -> None:
         while True:
@@ -114,6 +116,14 @@ class Sweeper:
         self.house.meters.add("sweeper.lost", len(messages))
         return len(messages)
 
+    async def release(self) -> int:
+        """Let the bus forget what it holds though it was acknowledged; how many."""
+        count = await self.house.bus.release()
+        if count:
+            log.info("%d messages that were acknowledged were still held by the bus", count)
+        self.house.meters.add("sweeper.released", count)
+        return count
+
     async def _send(self, messages: Sequence[Outgoing]) -> None:
         for answer in await self.house.bus.publish(messages):
             if isinstance(answer, CrossdockError):
@@ -128,7 +138,7 @@ class _Oldest:
         self._known: dict[str, float | None] = {}
 
     async def gone(self, address: str, published_at: float) -> bool:
-        """Whether nothing as old as this is left where a message with this address would be."""
+        """Whether nothing as old as this is left to read where its message would be."""
         stream, lane = lane_of(address)
         if lane not in self._known:
             self._known[lane] = await self._bus.oldest(stream, lane)

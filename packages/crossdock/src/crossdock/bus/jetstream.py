@@ -229,15 +229,59 @@ class Bus:
         return Lane(self._in, consumer.stream, consumer.name, self._missing)
 
     async def oldest(self, stream: str, addresses: str) -> float | None:
-        """When the oldest message still held for these addresses was stored, in epoch seconds.
+        """When the oldest message there that is not acknowledged was stored, in epoch seconds.
 
-        None when there is none: whatever was published there has been taken, or was lost.
+        `addresses` is a lane's filter, or `....>` for all lanes of the stream. None when there is
+        none: whatever was published there has been taken, or was lost. What lies below a reader's
+        ack floor is not counted: see `release`.
         """
-        answer = await self._api(f"STREAM.MSG.GET.{stream}", {"seq": 1, "next_by_subj": addresses})
+        every = addresses.endswith(">")
+        lanes = [one for one in self._consumers if one.stream == stream]
+        readers = [one for one in lanes if every or one.filter == addresses]
+        if not readers:  # nobody here reads it, so nothing is known of what was acknowledged
+            found = await self._first(stream, addresses, 1)
+            return None if found is None else found[1]
+        ages = [
+            await self._first(stream, one.filter, await self._floor(one) + 1) for one in readers
+        ]
+        return min((found[1] for found in ages if found is not None), default=None)
+
+    async def release(self) -> int:
+        """Delete what was acknowledged and is held all the same; how many messages.
+
+        A nats-server killed without warning may know that a message was acknowledged and yet still
+        hold it in a stream of retention `workqueue` (seen, 2.15.1: 603 of 83,180 after 62 kills).
+        No reader is ever given such a message, it fills the stream, and by its age everything
+        after it would look as if it were still on its way.
+        """
+        held = {one.name for one in self._streams if one.retention == "workqueue"}
+        count = 0
+        for consumer in self._consumers:
+            if consumer.stream not in held:
+                continue
+            floor = await self._floor(consumer)
+            found = await self._first(consumer.stream, consumer.filter, 1)
+            if found is None or found[0] > floor:
+                continue
+            purge = {"filter": consumer.filter, "seq": floor + 1}
+            answer = await self._api(f"STREAM.PURGE.{consumer.stream}", purge)
+            count += int(answer.get("purged", 0))
+        return count
+
+    async def _floor(self, consumer: Consumer) -> int:
+        """Everything of its lane up to this place in the stream is acknowledged."""
+        answer = await self._api(f"CONSUMER.INFO.{consumer.stream}.{consumer.name}")
+        return 0 if "error" in answer else int(answer["ack_floor"]["stream_seq"])
+
+    async def _first(self, stream: str, addresses: str, place: int) -> tuple[int, float] | None:
+        """Place and time of the first message from this place on; to the whole second."""
+        asked = {"seq": place, "next_by_subj": addresses}
+        answer = await self._api(f"STREAM.MSG.GET.{stream}", asked)
         if "error" in answer:
             return None
-        text = str(answer["message"]["time"])
-        return datetime.fromisoformat(text[:19] + "+00:00").timestamp()
+        message = answer["message"]
+        stored = datetime.fromisoformat(str(message["time"])[:19] + "+00:00")
+        return int(message["seq"]), stored.timestamp()
 
     async def depth(self, stream: str) -> int:
         """How many messages the stream holds."""
