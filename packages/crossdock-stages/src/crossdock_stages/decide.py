@@ -6,13 +6,12 @@ follows, all events of a batch in one transaction.
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from crossdock.bus import Outgoing
 from crossdock.canonical import Entity, EntityRef, Hold, Order
-from crossdock.errors import ContractError, RejectedError
-from crossdock.events import EVENT_TYPES, Envelope
+from crossdock.errors import RejectedError
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import judgement, recovery
@@ -26,22 +25,12 @@ from crossdock_stages.ledger.landing import Ahead
 from crossdock_stages.ledger.orders import Judged, Purchase
 from crossdock_stages.ledger.things import CrossReference, Known
 from crossdock_stages.ledger.traffic import Seen, ToSend
+from crossdock_stages.news import News, parse, queue_of, resolve
 from crossdock_stages.recovery import Trouble
 from crossdock_stages.rules import Rules
 from crossdock_stages.stock import Shortage
 from crossdock_stages.stockroom import Stockroom, shortfall, skus_of
 from crossdock_stages.topology import Topology
-
-
-@dataclass(frozen=True)
-class _News:
-    """One event, with everything it names under our own ids."""
-
-    item: Item
-    envelope: Envelope
-    data: Entity
-    text: bytes = b""
-    """`data` as it was told, where nothing of that was changed."""
 
 
 @dataclass
@@ -85,7 +74,7 @@ class Decide:
         Reading, judging and writing are one transaction: what was judged cannot be out of date
         when it is written, however many runners share the work.
         """
-        parsed, faults = _parse(items)
+        parsed, faults = parse(items)
         out = await self.house.ledger.write(lambda tx: self._decide(tx, parsed, faults))
         meters = self.house.meters
         meters.add("decide.commands", len(out.sends))
@@ -98,11 +87,11 @@ class Decide:
     ) -> _Outcome:
         items = [item for item, _ in parsed]
         stuck_keys = [trouble.entity_key for trouble in faults]
-        queues = desk.queues(tx, self.name, [*(_queue_of(item) for item in items), *stuck_keys])
+        queues = desk.queues(tx, self.name, [*(queue_of(item) for item in items), *stuck_keys])
         orders.forget_held(tx, [item.id for item in items if item.retry])
         seen = traffic.already_seen(tx, [item.id for item in items])
         out = _Outcome(troubles=list(faults))
-        news = {one.item.id: one for one in _resolve(tx, parsed)}
+        news = {one.item.id: one for one in resolve(tx, parsed)}
         known = things.known(
             tx,
             {
@@ -115,7 +104,7 @@ class Decide:
         twins = self._twins(tx, news.values(), known)
         self._know_goods(tx, news.values(), known)
         fresh, out.repeated = _unseen(items, seen)
-        out.went, behind = in_line(fresh, queues, _queue_of)
+        out.went, behind = in_line(fresh, queues, queue_of)
         at_hand: dict[str, set[str]] = {}
         for item in fresh:
             at_hand.setdefault(item.envelope.landing, set()).add(item.id)
@@ -125,7 +114,7 @@ class Decide:
         def stuck(item: Item, *, error: Exception | None = None, behind: str = "") -> None:
             place = ahead[item.envelope.landing].place if item.envelope.landing in ahead else 0
             out.troubles.append(
-                item.trouble(queue=_queue_of(item), error=error, behind=behind, place=place)
+                item.trouble(queue=queue_of(item), error=error, behind=behind, place=place)
             )
 
         for item, reason in behind:
@@ -133,11 +122,11 @@ class Decide:
         room = self._stockroom(tx, [news[item.id] for item in out.went], known)
         held: set[str] = set()
         for item in out.went:
-            if _queue_of(item) in held:
+            if queue_of(item) in held:
                 stuck(item, behind="waits behind earlier news of the same entity")
                 continue
             if (missing := _missing(ahead.get(item.envelope.landing), here)) is not None:
-                held.add(_queue_of(item))
+                held.add(queue_of(item))
                 stuck(item, behind=f"waits behind {missing}, which was received earlier")
                 continue
             one = news[item.id]
@@ -152,7 +141,7 @@ class Decide:
                     text=one.text,
                 )
             except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
-                held.add(_queue_of(item))
+                held.add(queue_of(item))
                 stuck(item, error=error)
                 continue
             here.add(item.envelope.landing)
@@ -171,7 +160,7 @@ class Decide:
         self._write(tx, out, queues)
         return out
 
-    def _know_goods(self, tx: Connection, news: Iterable[_News], known: dict[str, Known]) -> None:
+    def _know_goods(self, tx: Connection, news: Iterable[News], known: dict[str, Known]) -> None:
         """Add what is known of the SKUs that these news name."""
         read: set[str] = set()
         change: set[str] = set()
@@ -195,7 +184,7 @@ class Decide:
             things.remember(tx, [goods.catalogue(owner)], now)
 
     def _stockroom(
-        self, tx: Connection, news: Sequence[_News], known: dict[str, Known]
+        self, tx: Connection, news: Sequence[News], known: dict[str, Known]
     ) -> Stockroom | None:
         """The stock that these news touch; None where stock is not kept."""
         if not self.rules.keeps_stock or not news:
@@ -223,7 +212,7 @@ class Decide:
 
     def _tell_shortfall(
         self,
-        one: _News,
+        one: News,
         decision: Decision,
         short: Sequence[Shortage],
         known: Mapping[str, Known],
@@ -244,7 +233,7 @@ class Decide:
         self.house.meters.add("decide.shortfalls", len(short))
 
     def _twins(
-        self, tx: Connection, news: Iterable[_News], known: Mapping[str, Known]
+        self, tx: Connection, news: Iterable[News], known: Mapping[str, Known]
     ) -> Mapping[str, tuple[Twin, ...]]:
         """Orders that might be the same purchase, where duplicates are looked for.
 
@@ -300,13 +289,13 @@ class Decide:
         """See `Stage.give_up`."""
 
         def work(tx: Connection) -> None:
-            trouble = item.trouble(queue=_queue_of(item), error=error)
+            trouble = item.trouble(queue=queue_of(item), error=error)
             ended = recovery.settle(tx, self.name, [trouble], {})
             traffic.close_outgoing(tx, ended.dead, "dead", time.time())
 
         await self.house.ledger.write(work)
 
-    def _note(self, one: _News, decision: Decision, before: Known | None, out: _Outcome) -> None:
+    def _note(self, one: News, decision: Decision, before: Known | None, out: _Outcome) -> None:
         envelope = one.envelope
         out.seen.append(
             Seen(
@@ -352,20 +341,6 @@ class Decide:
         out.sends += ask_all(self.topology, decision.wishes, envelope, envelope.id, written)
 
 
-def _parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Trouble]]:
-    parsed: list[tuple[Item, Entity]] = []
-    faults: list[Trouble] = []
-    for item in items:
-        model = EVENT_TYPES.get(item.envelope.name)
-        try:
-            if model is None:
-                raise ContractError(f"there is no event type {item.envelope.type!r}")
-            parsed.append((item, model.parse(item.body, major=item.envelope.major)))
-        except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
-            faults.append(item.trouble(queue=_queue_of(item), error=error))
-    return parsed, faults
-
-
 def _unseen(items: Sequence[Item], seen: set[str]) -> tuple[list[Item], list[Item]]:
     fresh: list[Item] = []
     repeated: list[Item] = []
@@ -379,61 +354,13 @@ def _unseen(items: Sequence[Item], seen: set[str]) -> tuple[list[Item], list[Ite
     return fresh, repeated
 
 
-_OTHERS = {"order": "order", "return_ref": "return"}
-"""Fields by which an entity names another one, and of which kind that is."""
-_TOLD_BACK = frozenset({"product", "fulfillment"})
-"""Kinds of which one system's own record may be another's thing, made because we told it so."""
-
-
-def _resolve(tx: Connection, parsed: Sequence[tuple[Item, Entity]]) -> list[_News]:
-    """Put our own ids where a source named a thing by its own, once the pair is known.
-
-    That a connection's own thing is another system's thing is known from having told it so.
-    """
-    names: set[tuple[str, str, str]] = set()
-    for item, data in parsed:
-        speaker, told = item.envelope.connection, vars(data)  # asking a model for no field is slow
-        for field_name, kind in _OTHERS.items():
-            ref = told.get(field_name)
-            if isinstance(ref, EntityRef) and ref.native_id:
-                names.add((speaker, kind, ref.native_id))
-        if item.envelope.kind in _TOLD_BACK:
-            names.add((speaker, item.envelope.kind, item.envelope.native))
-    found = things.aliases(tx, names)
-    if not found:
-        return [_News(item, item.envelope, data, _text(item, data)) for item, data in parsed]
-    return [_resolved(item, data, found) for item, data in parsed]
-
-
-def _resolved(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]) -> _News:
-    envelope, updates = item.envelope, {}
-    for field_name, kind in _OTHERS.items():
-        ref = getattr(data, field_name, None)
-        if isinstance(ref, EntityRef) and ref.native_id:
-            ours = aliases.get((envelope.connection, kind, ref.native_id))
-            if ours and ours != ref.id:
-                updates[field_name] = EntityRef(id=ours, native_id=ref.native_id)
-    if envelope.kind in _TOLD_BACK:
-        ours = aliases.get((envelope.connection, envelope.kind, envelope.native))
-        if ours and ours != envelope.subject:
-            envelope = replace(envelope, subject=ours)
-    if updates:
-        return _News(item, envelope, data.model_copy(update=updates))
-    return _News(item, envelope, data, _text(item, data))
-
-
-def _text(item: Item, data: Entity) -> bytes:
-    """What was told, unless it was brought up from another major version."""
-    return item.body if item.envelope.major == data.major else b""
-
-
 def _missing(ahead: Ahead | None, here: set[str]) -> str | None:
     """The first earlier payload of the same entity that has not come this far."""
     return next((one for one in ahead.rows if one not in here), None) if ahead else None
 
 
 def _stock(
-    room: Stockroom | None, one: _News, known: Mapping[str, Known]
+    room: Stockroom | None, one: News, known: Mapping[str, Known]
 ) -> tuple[tuple[Shortage, ...], dict[str, str]]:
     """What is missing for the order that this event is about, and where its lines are."""
     if room is None:
@@ -455,14 +382,6 @@ def _outcome(decision: Decision) -> Literal["applied", "ignored", "held"]:
     if decision.held:
         return "held"
     return "applied" if decision.applied else "ignored"
-
-
-def _queue_of(item: Item) -> str:
-    """News waits behind earlier news of its own subject only.
-
-    A shipment that waits for its order must not hold up the very news it waits for.
-    """
-    return item.envelope.subject
 
 
 def _on_desks(
