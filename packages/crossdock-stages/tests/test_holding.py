@@ -27,7 +27,7 @@ from crossdock_stages.ledger.audit import audit
 from crossdock_stages.ledger.journey import journey
 from crossdock_stages.ledger.settling import Case
 from crossdock_stages.ledger.tables import exceptions, inbox, outbox, waiting
-from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.rules import Domain, Override, Rules
 from crossdock_stages.topology import Topology
 
 MakeOrder = Callable[..., Order]
@@ -37,7 +37,11 @@ TOPOLOGY = Topology(environment="test", lanes=2)
 RULES = Rules(
     domains={
         "orders": Domain(capture=("web",), execute="erp", checks=("duplicate", "tax")),
-        "fulfillment": Domain(owner="dc1", publish_to=("web",)),
+        "fulfillment": Domain(  # dc1 ships what the ERP tells it to
+            owner="dc1",
+            publish_to=("web",),
+            overrides=(Override(channel="web", owner="erp"),),
+        ),
     },
     handles={"erp": frozenset({"order.create", "order.update"})},
 )

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from crossdock.bus import Outgoing
 from crossdock.errors import ConfigError, UnavailableError
 from crossdock.events import Receipt
-from crossdock_stages.ledger import Ledger, desk, landing, open_ledger, things, traffic
+from crossdock_stages.ledger import Ledger, desk, landing, open_ledger, tables, things, traffic
 from crossdock_stages.ledger.desk import Stuck
 from crossdock_stages.ledger.journey import account, journey
 from crossdock_stages.ledger.landing import Landed, Translated
@@ -163,23 +163,41 @@ class TestSettling:
         await self.mark(ledger, Translated(landing_id=one.id, state=state, reason="so"))
         assert await self.unsettled(ledger) == []
 
-    async def test_one_event_is_settled_at_once_several_by_the_sweeper(
-        self, ledger: Ledger
-    ) -> None:
+    async def test_it_is_settled_with_the_last_of_its_events(self, ledger: Ledger) -> None:
         one, two = row("one"), row("two")
         await self.land(ledger, one, two)
         await self.mark(ledger, Translated(landing_id=one.id, state="translated", events=("e1",)))
         await self.mark(
             ledger, Translated(landing_id=two.id, state="translated", events=("e2", "e3"))
         )
-        await ledger.write(lambda tx: landing.settle(tx, [one.id, two.id, ""], single=True))
-        assert await self.unsettled(ledger) == ["two"]
+
+        async def left() -> set[str]:
+            query = sa.select(tables.landing.c.id).where(tables.landing.c.settled.is_(False))
+            return set(await ledger.read(lambda tx: tx.execute(query).scalars().all()))
+
+        await ledger.write(lambda tx: landing.settle_said(tx, [one.id, two.id, ""]))
+        assert await left() == {two.id}
+        await ledger.write(lambda tx: traffic.add_seen(tx, [seen("e2", two.id)]))
+        await ledger.write(lambda tx: landing.settle_said(tx, [two.id]))
+        assert await left() == {two.id}
+        await ledger.write(lambda tx: desk.bury(tx, [stuck("e3")], LONG_AGO))
+        await ledger.write(lambda tx: landing.settle_said(tx, [two.id]))
+        assert await left() == set()
+
+    async def test_what_decide_could_not_see_the_end_of_the_sweeper_settles(
+        self, ledger: Ledger
+    ) -> None:
+        two = row("two")
+        await self.land(ledger, two)
+        await self.mark(
+            ledger, Translated(landing_id=two.id, state="translated", events=("e2", "e3"))
+        )
         await ledger.write(lambda tx: traffic.add_seen(tx, [seen("e2", two.id)]))
         assert await self.unsettled(ledger) == ["two"]
-        await ledger.write(lambda tx: desk.bury(tx, [stuck("e3")], LONG_AGO))
+        await ledger.write(lambda tx: traffic.add_seen(tx, [seen("e3", two.id)]))
         assert await self.unsettled(ledger) == []
         books = await ledger.read(account)
-        assert (books.accepted, books.decided) == (2, 2)
+        assert (books.accepted, books.decided) == (1, 1)
 
     async def test_what_waits_is_not_lost(self, ledger: Ledger) -> None:
         raw, event = row("raw"), row("event")

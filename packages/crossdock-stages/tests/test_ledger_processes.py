@@ -187,7 +187,7 @@ async def test_the_account_balances_in_every_state(ledger: Ledger, seed: int) ->
                     )
                 ],
             )
-            landing.settle(tx, [events[event]], single=True)
+            landing.settle_said(tx, [events[event]])
         elif what == 4:
             command = f"c{chance.randrange(30)}"
             message = Outgoing(address="a", body=b"", headers={}, id=command)

@@ -134,6 +134,17 @@ class TestHouses:
         assert instruction.data.location == "DC1"  # type: ignore[attr-defined]
         assert instruction.key == ORDER, "it stands behind the order's other commands"
 
+    def test_a_house_that_cannot_be_asked_to_ship_is_told_to_a_person(
+        self, make_order: MakeOrder
+    ) -> None:
+        under = rules(handles={"erp": ALL, "web": ALL, "dc1": ALL - {"fulfillment_order.create"}})
+        got = judge(news("order.placed", "web"), make_order(), under=under)
+        assert asks(got) == ["order.create at erp"]
+        assert got.exception is not None
+        assert got.exception.reason == "not_instructed"
+        assert "must be shipped by dc1" in str(got.exception)
+        assert got.case_id, "a shortfall of the same order is a case of its own"
+
     def test_region_decides_where_it_is_executed_and_from_where_it_ships(
         self, make_order: MakeOrder
     ) -> None:

@@ -15,6 +15,7 @@ from crossdock_stages.decide import Decide
 from crossdock_stages.harness import House, Item
 from crossdock_stages.ledger import Ledger, desk, landing
 from crossdock_stages.ledger.landing import Landed
+from crossdock_stages.ledger.tables import landing as landing_table
 from crossdock_stages.ledger.tables import outbox, waiting
 from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.topology import Topology
@@ -167,3 +168,24 @@ async def test_news_that_waits_for_later_news_does_not_hold_it_up(half: Half) ->
     placed = await half.hear({"fact": "order.placed", "id": "1"})
     sent = list(await half.decide.process(placed))
     assert [Envelope.read(one.headers).name for one in sent] == ["order.create"]
+
+
+async def test_what_said_several_things_is_settled_with_the_last_of_them(half: Half) -> None:
+    row = Landed(
+        id=landing.new_id(time.time()),
+        connection="web",
+        topic="facts",
+        entity_key="k",
+        delivery_id="both",
+        road="webhook",
+        headers={},
+        body=json.dumps([level(1), {"fact": "order.placed", "id": "1"}]).encode(),
+        received_at=1.0,
+    )
+    await half.house.ledger.write(lambda tx: landing.land(tx, [row]))
+    raws = [_item(TOPOLOGY.raw(row))]
+    one, two = [_item(said) for said in await half.translate.process(raws)]
+    await half.decide.process([one])
+    assert [told.settled for told in await half.rows(landing_table)] == [False]
+    await half.decide.process([two])
+    assert [told.settled for told in await half.rows(landing_table)] == [True]

@@ -271,7 +271,6 @@ class Decide:
         traffic.close_outgoing(
             tx, [item.id for item in done if not item.envelope.landing], "done", now
         )
-        landing.settle(tx, out.landings, single=True)
         ended = recovery.settle(tx, self.name, out.troubles, queues, now=now)
         traffic.close_outgoing(tx, ended.desk, "exception", now)
         traffic.close_outgoing(tx, ended.dead, "dead", now)
@@ -283,6 +282,7 @@ class Decide:
             out.look_again += orders.held_for(tx, goods.CODES, skus)
             self._catalogue_is_known(tx, out.better, now)
         orders.look_again(tx, out.look_again)
+        landing.settle_said(tx, out.landings)  # once all that ended here has its place
         desk.release(tx, self.name, [item.id for item in done if item.retry])
 
     async def give_up(self, item: Item, error: Exception) -> None:

@@ -60,6 +60,7 @@ SUGGESTIONS: Mapping[str, str] = {
     "oversold": "Find the goods elsewhere, split or cancel the order, then retry or resolve.",
     "negative_stock": "Count what lies there and correct it at its owner: that settles it.",
     "not_stopped": "Ask the system that is named to wait with this order, by hand.",
+    "not_instructed": "Tell the house that is named what to ship, by hand, then resolve.",
     "cancellation_requested": "Answer it at the channel; a cancelled order is called off here.",
     "reconcile_vanished": "See why it is gone there; create it again there, or cancel the order.",
     "reconcile_not_executed": "See in the other system whether it is there, and enter it if not.",

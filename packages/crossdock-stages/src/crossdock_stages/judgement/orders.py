@@ -8,6 +8,7 @@ from crossdock.canonical import Order
 from crossdock.checks import Verdict
 from crossdock.errors import RejectedError
 from crossdock.events import Envelope
+from crossdock.identity import digest
 
 from crossdock_stages.book import Book, Hold
 from crossdock_stages.judgement import checks, goods, shipping, stopping
@@ -187,7 +188,18 @@ def give(one: _Order, book: Book, verdicts: tuple[Verdict, ...] = ()) -> Decisio
         know=one.knows(given.book, REQUESTED, body=one.kept(given.book)),
         wishes=(one.wish("create"), *given.wishes),
         verdicts=verdicts,
+        exception=_untold(one, given.untold) if given.untold else None,
+        case_id=digest("not_instructed", one.know.id) if given.untold else "",
         went_on=one.know.id if one.before is not None else "",
+    )
+
+
+def _untold(one: _Order, houses: Sequence[str]) -> RejectedError:
+    whom = " and ".join(houses)
+    return RejectedError(
+        f"order {one.order.number} of {one.case.envelope.connection} must be shipped by {whom}, "
+        f"whose connector cannot take it (fulfillment_order.create): nobody has told {whom}",
+        reason="not_instructed",
     )
 
 
@@ -419,6 +431,8 @@ def _edited(one: _Order, before: Known) -> Decision:
             missing.append(one.target)
     given = shipping.instruct(case, order, one.book, one.target)
     missing += given.unable
+    if before.digest != one.know.digest:
+        missing += given.untold
     wishes += given.wishes
     know = one.knows(given.book, body=one.kept(given.book))
     if not missing and not wishes:

@@ -29,11 +29,13 @@ def carried(line: OrderLine) -> bool:
 
 @dataclass(frozen=True)
 class Instructed:
-    """What the houses are asked, the book after it, and the houses that cannot take a change."""
+    """What the houses are asked, the book after it, the houses that cannot take a change, and those
+    that cannot be asked to ship at all."""
 
     wishes: tuple[Wish, ...]
     book: Book
     unable: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
@@ -44,7 +46,7 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
     fulfillment = case.rules.domains.get("fulfillment")
     if fulfillment is None:
         return Instructed((), book)
-    wanted = _by_place(case, order, book, fulfillment, execute)
+    wanted, untold = _by_place(case, order, book, fulfillment, execute)
     wishes: list[Wish] = []
     unable: list[str] = []
     given = dict(book.instructions)
@@ -72,16 +74,18 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
             given[place] = Instruction(wish.entity_id, house, mark)
     if wishes:
         book = changed(book, instructions=given)
-    return Instructed(tuple(wishes), book, tuple(unable))
+    return Instructed(tuple(wishes), book, tuple(unable), untold)
 
 
 def _by_place(
     case: Case, order: Order, book: Book, fulfillment: Domain, execute: str
-) -> dict[str, tuple[str, list[OrderLine]]]:
-    """Place to its house and the lines that ship from there, but for the executing system's own."""
+) -> tuple[dict[str, tuple[str, list[OrderLine]]], tuple[str, ...]]:
+    """Place to its house and the lines that ship from there, but for the executing system's own;
+    and houses that must ship something and cannot be asked to."""
     region = region_of(order, case.rules)
     first = next(iter(case.rules.ships_from(region)), None)
     out: dict[str, tuple[str, list[OrderLine]]] = {}
+    untold: dict[str, None] = {}
     for line in order.lines:
         if not carried(line):
             continue
@@ -92,7 +96,9 @@ def _by_place(
             continue
         if case.rules.can(house, "fulfillment_order.create"):
             out.setdefault(place or house, (house, []))[1].append(line)
-    return out
+        elif book.open_of(line.line_id) > 0:
+            untold[house] = None
+    return out, tuple(untold)
 
 
 def still_to_ship(case: Case, order: Order, book: Book) -> frozenset[str]:
@@ -100,7 +106,7 @@ def still_to_ship(case: Case, order: Order, book: Book) -> frozenset[str]:
     fulfillment = case.rules.domains.get("fulfillment")
     if fulfillment is None:
         return frozenset()
-    placed = _by_place(case, order, book, fulfillment, "")
+    placed, _ = _by_place(case, order, book, fulfillment, "")
     return frozenset(
         place
         for place in book.instructions

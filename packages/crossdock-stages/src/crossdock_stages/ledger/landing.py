@@ -150,14 +150,35 @@ _MARK = Statement(
 )
 
 
-def settle(tx: Connection, landing_ids: Iterable[str], *, single: bool = False) -> None:
-    """Everything these rows said has been decided on.
-
-    With `single`, rows that said more than one thing are left for the sweeper to look at.
-    """
-    statement = _SETTLE_SINGLE if single else _SETTLE
+def settle(tx: Connection, landing_ids: Iterable[str]) -> None:
+    """Everything these rows said has been decided on."""
     if ids := [row_id for row_id in landing_ids if row_id]:
-        statement.run(tx, ids=ids)
+        _SETTLE.run(tx, ids=ids)
+
+
+def settle_said(tx: Connection, landing_ids: Iterable[str]) -> None:
+    """Something that these rows said has been decided on: settled are those with nothing left.
+
+    Two runners that decide on the last two events of a row at once cannot see each other's; the
+    sweeper settles that row.
+    """
+    ids = [row_id for row_id in landing_ids if row_id]
+    if not ids:
+        return
+    _SETTLE_SINGLE.run(tx, ids=ids)
+    told = {row_id: json.loads(events) for row_id, events in _SAID_MORE.rows(tx, ids=ids)}
+    ended = _came_to_an_end(tx, [event for events in told.values() for event in events])
+    settle(tx, [row_id for row_id, events in told.items() if ended.issuperset(events)])
+
+
+def _came_to_an_end(tx: Connection, events: Sequence[str]) -> set[str]:
+    """Those of these events that were decided on, or stand at a desk or among the dead."""
+    ended: set[str] = set()
+    for start in range(0, len(events), 500):
+        part = events[start : start + 500]
+        for column in (inbox.c.event_id, dead_letters.c.message_id, exceptions.c.message_id):
+            ended.update(tx.execute(sa.select(column).where(column.in_(part))).scalars())
+    return ended
 
 
 def _settling() -> Any:
@@ -167,6 +188,13 @@ def _settling() -> Any:
 
 _SETTLE = Statement(lambda _: _settling())
 _SETTLE_SINGLE = Statement(lambda _: _settling().where(landing.c.events.not_like("%,%")))
+_SAID_MORE = Statement(
+    lambda _: sa.select(landing.c.id, landing.c.events).where(
+        landing.c.id.in_(among("ids")),
+        landing.c.settled.is_(False),
+        landing.c.events.like("%,%"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -196,12 +224,10 @@ def unsettled(tx: Connection, *, before: float, limit: int = 500) -> list[Unsett
     ).all()
     wanted: dict[str, list[str]] = {row.id: json.loads(row.events) for row in found}
     every = [event for events in wanted.values() for event in events]
-    ended: set[str] = set()
+    ended = _came_to_an_end(tx, every)
     parked: set[str] = set()
     for start in range(0, len(every), 500):
         part = every[start : start + 500]
-        for column in (inbox.c.event_id, dead_letters.c.message_id, exceptions.c.message_id):
-            ended.update(tx.execute(sa.select(column).where(column.in_(part))).scalars())
         parked.update(
             tx.execute(
                 sa.select(waiting.c.message_id).where(waiting.c.message_id.in_(part))
@@ -295,12 +321,9 @@ _ON_THE_WAY = Statement(
 
 def _ended(tx: Connection, ids: Sequence[str], stage: str) -> set[str]:
     """Those of these rows and events that are on their way no more."""
-    ended: set[str] = set()
+    ended = _came_to_an_end(tx, ids)
     for start in range(0, len(ids), 500):
-        part = ids[start : start + 500]
-        for column in (inbox.c.event_id, dead_letters.c.message_id, exceptions.c.message_id):
-            ended.update(tx.execute(sa.select(column).where(column.in_(part))).scalars())
-        ended.update(_waiting_for_themselves(tx, part, stage))
+        ended.update(_waiting_for_themselves(tx, ids[start : start + 500], stage))
     return ended
 
 
