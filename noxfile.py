@@ -82,8 +82,15 @@ def chaos(session: nox.Session) -> None:
 
 @nox.session
 def oversell(session: nox.Session) -> None:
-    """Ten channels, 50 things of 100, 500 orders a second: how much is oversold, by three ways."""
-    session.run("pytest", "packages/crossdock-stages/tests/oversell.py", "-s", *session.posargs)
+    """Ten channels, 50 things of 100, 500 orders a second: how much is oversold, by each way."""
+    session.run(
+        "pytest",
+        "packages/crossdock-stages/tests/test_oversell.py",
+        "packages/crossdock-stages/tests/test_allocation.py",
+        "-s",
+        *session.posargs,
+        env={"CROSSDOCK_OVERSELL_THINGS": "50", "CROSSDOCK_ALLOCATION_EXAMPLES": "1000"},
+    )
 
 
 @nox.session

@@ -79,7 +79,9 @@ GOOD = (
     ORDERS
     + """
 inventory: {owner: dc1, publish_to: [erp, web, amazon], latency: 30s, reconcile: "*/30 * * * *",
-            overrides: [{location: DC2, owner: dc2}, {channel: amazon, latency: 5m}]}
+            reserve: 1d, allocation: automatic, lag_buffer: true,
+            overrides: [{location: DC2, owner: dc2, allocation: exclusive},
+                        {channel: amazon, latency: 5m, order_lag: 2m}]}
 fulfillment: {owner: dc1, publish_to: [erp, web, amazon], overrides: [{region: us, owner: dc2}]}
 returns: {capture: [web], execute: erp}
 catalog: {owner: erp, publish_to: [web], overrides: [{fields: [description, media], owner: pim}]}
@@ -178,6 +180,31 @@ def test_a_table_that_can_be_kept() -> None:
         ),
         ("inventory: {owner: dc1, safety_stock: 2}", "safety_stock", "needs `reserve`"),
         ("inventory: {owner: dc1, reserve: 1d}", "reserve", "no orders are captured"),
+        ("inventory: {owner: dc1, allocation: exclusive}", "allocation", "needs `reserve`"),
+        (
+            ORDERS + "inventory: {owner: dc1, publish_to: [web, amazon, erp], reserve: 1d,"
+            " overrides: [{channel: web, allocation: exclusive}]}",
+            "overrides.0.allocation",
+            "cannot differ by channel",
+        ),
+        (
+            ORDERS + "inventory: {owner: dc1, publish_to: [web, erp], reserve: 1d,"
+            " allocation: automatic}",
+            "allocation",
+            "and web is all that is told of stock",
+        ),
+        (
+            ORDERS + "inventory: {owner: dc1, publish_to: [web, amazon], reserve: 1d,"
+            " allocation: exclusive, lag_buffer: true}",
+            "lag_buffer",
+            "leave one of them out",
+        ),
+        (
+            ORDERS + "inventory: {owner: dc1, publish_to: [web, amazon], reserve: 1d,"
+            " overrides: [{channel: amazon, order_lag: 5m}]}",
+            "overrides.0.order_lag",
+            "needs `allocation: exclusive`",
+        ),
         (
             "orders: {capture: [web], execute: erp, checks: [paymnt]}",
             "checks.0",

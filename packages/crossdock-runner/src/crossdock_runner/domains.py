@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from cronsim import CronSim, CronSimError
+from crossdock_stages.allocation import Allocation
 from crossdock_stages.rules import Domain, Override, Place
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -93,6 +94,10 @@ class OverrideConfig(_Part):
     """Which share of the stock is promised here: `30%`."""
     cap: Amount | None = None
     """How much is promised here at most."""
+    allocation: Allocation | None = None
+    """Whether each piece is on offer in one channel only, here."""
+    order_lag: Span | None = None
+    """How late orders of this channel may come."""
 
 
 class _DomainConfig(_Part):
@@ -164,6 +169,12 @@ class InventoryConfig(OwnedConfig):
     """Which share of the stock a channel may promise."""
     cap: Amount | None = None
     """How much a channel may promise at most, of each SKU at each place."""
+    allocation: Allocation = "shared"
+    """`shared`: all that is left is on offer in every channel. `exclusive`: each piece in one only,
+    moved when it is sure that it cannot be sold twice. `automatic`: exclusive where there is little
+    beside what is sold while news is on its way."""
+    order_lag: Span = "10s"
+    """How late orders of a channel may come: so long its pieces wait before they go elsewhere."""
     lag_buffer: bool = False
     """Keep back what is probably sold elsewhere while news is on its way, as measured."""
 
@@ -210,6 +221,8 @@ def _domain(part: Any) -> Domain:
             "share": _fraction(part.share),
             "cap": part.cap,
             "lag_buffer": part.lag_buffer,
+            "allocation": part.allocation,
+            "order_lag_s": seconds(part.order_lag),
         }
     if isinstance(part, OwnedConfig):
         return Domain(owner=part.owner, publish_to=part.publish_to, **common)
@@ -219,11 +232,12 @@ def _domain(part: Any) -> Domain:
 
 
 def _override(one: OverrideConfig) -> Override:
-    values = one.model_dump(exclude={"latency", "share"})
+    values = one.model_dump(exclude={"latency", "share", "order_lag"})
     return Override(
         **values,
         latency_s=seconds(one.latency) if one.latency else None,
         share=_fraction(one.share) if one.share else None,
+        order_lag_s=seconds(one.order_lag) if one.order_lag else None,
     )
 
 

@@ -142,11 +142,57 @@ class Table:
         if part.reserve is not None:
             if orders is None:
                 yield (*path, "reserve"), "no orders are captured here for which to reserve stock"
+            else:
+                yield from self._allocation(part, orders, path)
             return
-        keys = ("safety_stock", "share", "cap", "lag_buffer")
+        keys = ("safety_stock", "share", "cap", "allocation", "order_lag", "lag_buffer")
         given = [key for key in keys if key in part.model_fields_set]
         for key in given:
             yield (*path, key), f"`{key}` needs `reserve`, as in `reserve: 1d`: stock is kept then"
+
+    def _allocation(
+        self, part: InventoryConfig, orders: OrdersConfig, path: Path
+    ) -> Iterator[Finding]:
+        """Pieces are parted among all channels of a place, or not at all."""
+        told = (part.publish_to, *(one.publish_to for one in part.overrides if one.publish_to))
+        selling = {name for names in told for name in names} & set(orders.capture)
+        ways = [((*path, "allocation"), part.allocation)]
+        for index, one in enumerate(part.overrides):
+            at: Path = (*path, "overrides", index)
+            if one.allocation is not None and one.channel is not None:
+                yield (
+                    (*at, "allocation"),
+                    "pieces are parted among all channels of a place, so `allocation` cannot "
+                    "differ by channel; limit one channel with `share` or `cap`",
+                )
+            elif one.allocation is not None:
+                ways.append(((*at, "allocation"), one.allocation))
+        parted = [(at, way) for at, way in ways if way != "shared"]
+        for at, way in parted:
+            if len(selling) < 2:
+                yield (
+                    at,
+                    f"{way!r} parts the pieces among selling channels, and "
+                    f"{' and '.join(sorted(selling)) or 'none'} is all that is told of stock",
+                )
+            if way == "exclusive" and part.lag_buffer and at == (*path, "allocation"):
+                yield (
+                    (*path, "lag_buffer"),
+                    "keeps back what is sold elsewhere meanwhile: with `allocation: exclusive` "
+                    "nothing is; leave one of them out",
+                )
+        if not parted:
+            given = [
+                (path, part),
+                *(((*path, "overrides", i), o) for i, o in enumerate(part.overrides)),
+            ]
+            for at, some in given:
+                if "order_lag" in some.model_fields_set:
+                    yield (
+                        (*at, "order_lag"),
+                        "says when pieces may move from channel to channel; it needs "
+                        "`allocation: exclusive` or `automatic`",
+                    )
 
     def _checks(self, part: OrdersConfig, path: Path) -> Iterator[Finding]:
         for index, name in enumerate(part.reviewers):
@@ -260,6 +306,8 @@ class Table:
             "safety_stock": domain == "inventory",
             "share": domain == "inventory",
             "cap": domain == "inventory",
+            "allocation": domain == "inventory",
+            "order_lag": domain == "inventory",
         }
         for key, good in fits.items():
             if getattr(one, key) is not None and not good:

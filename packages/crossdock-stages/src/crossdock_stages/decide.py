@@ -28,8 +28,9 @@ from crossdock_stages.ledger.traffic import Seen, ToSend
 from crossdock_stages.news import News, parse, queue_of, resolve
 from crossdock_stages.recovery import Trouble
 from crossdock_stages.rules import Rules
+from crossdock_stages.shortfall import shortfall
 from crossdock_stages.stock import Shortage
-from crossdock_stages.stockroom import Stockroom, shortfall, skus_of
+from crossdock_stages.stockroom import Stockroom, skus_of
 from crossdock_stages.topology import Topology
 
 
@@ -189,7 +190,9 @@ class Decide:
         """The stock that these news touch; None where stock is not kept."""
         if not self.rules.keeps_stock or not news:
             return None
-        room = Stockroom(self.rules, self.rules.domains["inventory"], time.time())
+        now, pace = self.house.clock(), self.house.pace
+        inventory = self.rules.domains["inventory"]
+        room = Stockroom(self.rules, inventory, now, pace=pace, before=dict(known))
         skus: set[str] = set()
         order_ids: set[str] = set()
         landings: set[str] = set()

@@ -26,6 +26,7 @@ from crossdock_stages.ledger import Ledger, desk
 from crossdock_stages.ledger.desk import Stuck, Waiter
 from crossdock_stages.ledger.tables import claims, landing, outbox
 from crossdock_stages.meters import Meters
+from crossdock_stages.pace import Pace
 from crossdock_stages.recovery import Trouble
 
 log = logging.getLogger("crossdock.stages")
@@ -94,6 +95,9 @@ class House:
     bus: Bus
     ledger: Ledger
     meters: Meters = field(default_factory=Meters)
+    pace: Pace = field(default_factory=Pace)
+    clock: Callable[[], float] = time.time
+    """Epoch seconds; a simulation has its own."""
 
 
 class Stage(Protocol):

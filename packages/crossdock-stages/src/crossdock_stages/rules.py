@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from crossdock.checks import Check
 
+from crossdock_stages.allocation import Allocation
 from crossdock_stages.stock import ZERO, Policy
 
 DOMAINS: Mapping[str, str] = {
@@ -78,6 +79,8 @@ class Override:
     safety_stock: Decimal | None = None
     share: Decimal | None = None
     cap: Decimal | None = None
+    allocation: Allocation | None = None
+    order_lag_s: float | None = None
 
     def fits(self, location: str | None, channel: str | None, region: str | None) -> bool:
         """Whether every selector that is set has this value."""
@@ -97,6 +100,8 @@ _SETTABLE = (
     "safety_stock",
     "share",
     "cap",
+    "allocation",
+    "order_lag_s",
 )
 
 
@@ -124,6 +129,10 @@ class Domain:
     cap: Decimal | None = None
     complete: bool = True
     """Catalogue: whether a SKU that the owner has not told of does not exist."""
+    allocation: Allocation = "shared"
+    """Whether all that is left is on offer everywhere, or each piece in one channel only."""
+    order_lag_s: float = 10.0
+    """How late orders of a channel may come: so long is waited before its pieces go elsewhere."""
     lag_buffer: bool = False
     """Whether channels are told less while news is on its way, by what was measured."""
     reserve_s: float = 0.0
@@ -147,6 +156,12 @@ class Domain:
         """Every check that any part of the domain asks for."""
         parts = (o.checks for o in self.overrides if o.checks)
         return frozenset(self.checks).union(*parts)
+
+    @property
+    def allots(self) -> bool:
+        """Whether any part of the stock may be on offer in one channel only."""
+        parts = (self.allocation, *(one.allocation for one in self.overrides))
+        return any(one not in (None, "shared") for one in parts)
 
     def part(
         self, *, location: str | None = None, channel: str | None = None, region: str | None = None

@@ -25,7 +25,7 @@ from crossdock_stages.asking import ask
 from crossdock_stages.book import ZERO, Book
 from crossdock_stages.harness import House
 from crossdock_stages.judgement.basis import HELD
-from crossdock_stages.ledger import stockbook, things, traffic
+from crossdock_stages.ledger import allotments, stockbook, things, traffic
 from crossdock_stages.ledger.tables import effects, entities, offers, outbox, reservations
 from crossdock_stages.ledger.traffic import ToSend
 from crossdock_stages.rules import Rules
@@ -65,24 +65,29 @@ class Stockkeeper:
 
     async def once(self) -> int:
         """One round; how many messages followed."""
-        now = time.time()
-        measure = self.inventory.lag_buffer and now >= self._measured_at + MEASURE_EVERY_S
+        now = self.house.clock()
+        measure = self.measures(now)
         if not measure and not await self.house.ledger.read(lambda tx: self._anything(tx, now)):
             return 0
-        if measure:
-            self._measured_at = now
         sends = await self.house.ledger.write(lambda tx: self._round(tx, now, measure=measure))
         if sends:
             await self.house.bus.publish([send.message for send in sends])
             self.house.meters.add("stock.told", len(sends))
         return len(sends)
 
+    def measures(self, now: float) -> bool:
+        """Whether demand and propagation are to be measured again."""
+        wanted = self.inventory.lag_buffer or self.inventory.allots
+        return wanted and now >= self._measured_at + MEASURE_EVERY_S
+
     def _room(self, now: float) -> Stockroom:
-        return Stockroom(self.rules, self.inventory, now)
+        return Stockroom(self.rules, self.inventory, now, pace=self.house.pace)
 
     def _anything(self, tx: Connection, now: float) -> bool:
         settle_s = self._room(now).settle_s
         if stockbook.ending(tx, now, settle_s) or stockbook.to_tell(tx, 1):
+            return True
+        if self.inventory.allots and allotments.due(tx, now, 1):
             return True
         return self._waiting(tx) is not None
 
@@ -91,7 +96,9 @@ class Stockkeeper:
         ended = stockbook.ending(tx, now, room.settle_s)
         late = stockbook.to_tell(tx, AT_ONCE)
         skus = {row.sku for row in ended} | {offer.sku for offer in late}
-        buffers = self._buffers(tx, now) if measure else {}
+        again = allotments.due(tx, now, AT_ONCE) if self.inventory.allots else []
+        skus |= {sku for sku, _ in again}
+        buffers = self._measured(tx, now) if measure else {}
         skus |= {sku for _, sku in buffers}
         room.load(tx, skus, ())
         room.end([row for row in room.reservations.values() if row in ended])
@@ -102,6 +109,8 @@ class Stockkeeper:
                 room.touch((key[1], key[2]))
         for offer in late:
             room.touch((offer.sku, offer.location))
+        for spot in again:
+            room.touch(spot)
         sends = [ask(self.topology, wish, None, "stockkeeper") for wish in room.close(tx)]
         sends += self._arrived(tx, now)
         traffic.add_outgoing(tx, sends, now)
@@ -181,6 +190,16 @@ class Stockkeeper:
         )
 
     # demand and propagation
+
+    def _measured(self, tx: Connection, now: float) -> Mapping[tuple[str, str], Decimal]:
+        """How quick channels are and how much they sell; the lag buffers, where these are kept."""
+        self._measured_at = now
+        if self.inventory.allots:
+            channels = [name for name in self.inventory.publish_to if name in self.rules.channels]
+            pace = self.house.pace
+            pace.lag_s = {name: self._propagation(tx, name, now) for name in channels}
+            pace.sold = allotments.rates(tx, now)
+        return self._buffers(tx, now) if self.inventory.lag_buffer else {}
 
     def _buffers(self, tx: Connection, now: float) -> Mapping[tuple[str, str], Decimal]:
         """(channel, SKU) to what is probably sold elsewhere until the channel knows."""

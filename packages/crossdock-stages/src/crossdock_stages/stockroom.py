@@ -10,16 +10,17 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from crossdock.canonical import Entity, Fulfillment, Hold, InventoryLevel, Order
-from crossdock.events import Envelope, now_text
-from crossdock.identity import command_id, entity_id, event_id
+from crossdock.events import Envelope
+from crossdock.identity import command_id
 from sqlalchemy.engine import Connection
 
+from crossdock_stages.allotting import Allotting
 from crossdock_stages.book import ZERO, Book
 from crossdock_stages.judgement.basis import CANCELLED, HELD, NOT_TAKEN, SUBMITTED, Decision, Wish
-from crossdock_stages.ledger import stockbook
+from crossdock_stages.ledger import allotments, stockbook
 from crossdock_stages.ledger.stockbook import Offer, Spotted
 from crossdock_stages.ledger.things import Known
-from crossdock_stages.ledger.traffic import ToSend
+from crossdock_stages.pace import Pace
 from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.stock import (
     Position,
@@ -31,7 +32,6 @@ from crossdock_stages.stock import (
     share_out,
     wanted,
 )
-from crossdock_stages.topology import Topology
 
 GIVEN_S = 30 * 86_400.0
 """How long stock stays set aside for an order that was given away; its end comes by news."""
@@ -53,6 +53,9 @@ class Stockroom:
     reservations: dict[_Key, Reservation] = field(default_factory=dict)
     offers: dict[tuple[str, str, str], Offer] = field(default_factory=dict)
     received: Mapping[str, float] = field(default_factory=dict)
+    pace: Pace = field(default_factory=Pace)
+    before: dict[str, Known] = field(default_factory=dict)
+    """Orders as they were before the news at hand."""
     _at: dict[Spot, dict[_Key, Reservation]] = field(default_factory=dict)
     _by: dict[str, dict[_Key, Reservation]] = field(default_factory=dict)
     _aside: dict[Spot, Decimal] = field(default_factory=dict)
@@ -62,6 +65,9 @@ class Stockroom:
     _levels: set[Spot] = field(default_factory=set)
     _touched: set[Spot] = field(default_factory=set)
     _offered: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.allotting = Allotting(self.rules, self.inventory, self.pace, self.now)
 
     @property
     def settle_s(self) -> float:
@@ -81,6 +87,8 @@ class Stockroom:
         for row in stockbook.reserved(tx, names):
             self._add(row)
         self.offers = stockbook.offers_of(tx, names)
+        if self.inventory.allots:
+            self.allotting.rows = allotments.of(tx, names)
 
     # what orders take
 
@@ -147,8 +155,23 @@ class Stockroom:
     def _order(self, order_id: str, order: Order, now_known: Known | None) -> tuple[Shortage, ...]:
         if now_known is None:
             return ()
-        mine = self._of(order_id)
         book = Book.load(now_known.facts)
+        short = self._taking(order_id, order, now_known, book)
+        if self.inventory.allots:
+            places: dict[str, list[str]] = {}
+            for row in self._of(order_id):
+                places.setdefault(row.sku, []).append(row.location)
+            before = self.before.get(order_id)
+            self._touched.update(
+                self.allotting.news(now_known.connection, before, now_known, book, places)
+            )
+            self.before[order_id] = now_known
+        return short
+
+    def _taking(
+        self, order_id: str, order: Order, now_known: Known, book: Book
+    ) -> tuple[Shortage, ...]:
+        mine = self._of(order_id)
         if now_known.state in {CANCELLED, NOT_TAKEN} or "stock" in book.holds:
             self._end(mine)
             return ()
@@ -363,6 +386,7 @@ class Stockroom:
         stockbook.put_positions(tx, [self.spots[spot] for spot in sorted(self._levels)])
         stockbook.change_reservations(tx, list(self._put.values()), list(self._gone.values()))
         stockbook.put_offers(tx, [self.offers[key] for key in sorted(self._offered)])
+        allotments.put(tx, self.allotting.changed)
         return wishes
 
     def _offer(self) -> list[Wish]:
@@ -370,11 +394,32 @@ class Stockroom:
         wishes = []
         lefts = {spot: self.left(spot) for spot in self._touched if spot in self.spots}
         for spot, left in sorted(lefts.items(), key=lambda one: (one[1], one[0])):
-            for channel in self.targets(spot):
-                wish = self.tell(channel, spot, left)
+            own = self._own(spot, left)
+            amounts = self._shared(spot, left) if own is None else own
+            for channel, amount in amounts.items():
+                wish = self.tell(channel, spot, amount, own=own is not None)
                 if wish is not None:
                     wishes.append(wish)
         return wishes
+
+    def _own(self, spot: Spot, left: Decimal) -> dict[str, Decimal] | None:
+        """Channels that are to be told of new pieces of their own; None where all share."""
+        if not self.inventory.allots:
+            return None
+        channels = self.targets(spot)
+        offers = {one: self.offers[one, *spot] for one in channels if (one, *spot) in self.offers}
+        if not self.allotting.allots(spot, left, offers, channels):
+            return None
+        return self.allotting.figures(spot, left, offers, channels)
+
+    def _shared(self, spot: Spot, left: Decimal) -> dict[str, Decimal]:
+        """What all channels are to know, each by its policy."""
+        out = {}
+        for channel in self.targets(spot):
+            offer = self.offers.get((channel, *spot))
+            policy = self.allotting.part(spot, channel).policy
+            out[channel] = available(left, policy, offer.buffer if offer else ZERO)
+        return out
 
     def targets(self, spot: Spot) -> list[str]:
         """The selling connections that are told of a spot."""
@@ -385,8 +430,11 @@ class Stockroom:
             if name in self.rules.channels and name != self.spots[spot].owner
         ]
 
-    def tell(self, channel: str, spot: Spot, left: Decimal) -> Wish | None:
-        """The wish to tell a channel, where the figure is new and none is under way."""
+    def tell(self, channel: str, spot: Spot, amount: Decimal, *, own: bool) -> Wish | None:
+        """The wish to tell a channel, where the figure is new and none is under way.
+
+        Pieces of its `own` are told whatever it was told before: it has sold of them since.
+        """
         key = (channel, *spot)
         offer = self.offers.get(key) or Offer(
             channel=channel,
@@ -399,18 +447,17 @@ class Stockroom:
             command_id="",
             wanted_at=self.now,
         )
-        region = self.rules.region_at(spot[1])
-        part = self.inventory.part(location=spot[1], channel=channel, region=region)
-        amount = available(left, part.policy, offer.buffer)
-        if offer.told is not None and amount == offer.wanted == offer.told:
+        if not own and offer.told is not None and amount == offer.wanted == offer.told:
             return None
         offer = replace(offer, wanted=amount, wanted_at=self.now)
         wish = None
-        if amount != offer.told and not offer.open:
+        if (own or amount != offer.told) and not offer.open:
             wish = self._wish(offer, spot)
             offer = replace(
                 offer, told=amount, number=offer.number + 1, command_id=wish.id, open=True
             )
+            if own:
+                self.allotting.told(key, amount, offer.number)
         self.offers[key] = offer
         self._offered.add(key)
         return wish
@@ -437,41 +484,6 @@ class Stockroom:
 
 def _key(row: Reservation) -> _Key:
     return (row.order_id, row.line_id, row.sku, row.location)
-
-
-def shortfall(topology: Topology, cause: Envelope, shortage: Shortage) -> ToSend:
-    """The news that more of a SKU is promised than lies there: `available` is below 0."""
-    own = entity_id("crossdock", "inventory", f"shortfall:{cause.subject}:{shortage.sku}")
-    data = InventoryLevel(
-        id=own,
-        sku=shortage.sku,
-        location="all",
-        available=shortage.there - shortage.wanted,
-        incoming=shortage.incoming,
-    )
-    name = "inventory.shortfall_detected"
-    body = data.dump()
-    envelope = Envelope(
-        id=event_id(own, name, cause.id, ""),
-        source=topology.source("crossdock"),
-        type=f"crossdock.{name}.v{InventoryLevel.major}",
-        subject=own,
-        key=own,
-        time=now_text(),
-        connection="crossdock",
-        cause=cause.id,
-        correlation=cause.correlation,
-        mode=cause.mode,
-    )
-    return ToSend(
-        message=topology.event(envelope, body),
-        body=body,
-        connection="",
-        type=name,
-        entity_id=own,
-        entity_key=own,
-        cause=cause.id,
-    )
 
 
 def skus_of(data: Entity) -> set[str]:

@@ -17,7 +17,8 @@ from crossdock_stages.stock import Position, Reservation, Spot
 class Offer:
     """What one channel shall be told of one spot, and what it was told last.
 
-    `told` is None before the first time. `open` means: it is still being told.
+    `told` is None before the first time. `open` means: it is still being told; `done_at` is when
+    the channel confirmed it.
     """
 
     channel: str
@@ -30,6 +31,7 @@ class Offer:
     command_id: str
     wanted_at: float
     open: bool = False
+    done_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,11 +175,12 @@ def _offer(row: Any) -> Offer:
         command_id=row.command_id,
         wanted_at=row.wanted_at,
         open=row.state == "open",
+        done_at=row.closed_at if row.state == "done" else None,
     )
 
 
 def _offers() -> Any:
-    return sa.select(offers, outbox.c.state).select_from(
+    return sa.select(offers, outbox.c.state, outbox.c.closed_at).select_from(
         offers.outerjoin(outbox, outbox.c.id == offers.c.command_id)
     )
 

@@ -181,6 +181,24 @@ offers = Table(
     Index("ix_offers_dirty", "dirty", "wanted_at"),
 )
 
+allotments = Table(
+    "allotments",
+    metadata,
+    Column("channel", String(64), primary_key=True),
+    Column("sku", _Words(255), primary_key=True),
+    Column("location", _Words(255), primary_key=True),
+    Column("number", Integer, nullable=False, doc="the telling of the offer that it stands for"),
+    Column("most", String(64), nullable=False, doc="it may still sell so much, unheard of"),
+    Column("least", String(64), nullable=False, doc="it shows so much at least"),
+    Column("bound", String(64), nullable=False, doc="`most` once it is settled; empty: it is"),
+    Column("demand", Float, nullable=False, doc="pieces sold of late, as of demand_at"),
+    Column("demand_at", Float, nullable=False),
+    Column("since", Float, nullable=False, doc="the first sale that was counted"),
+    Column("due", Float, nullable=False, doc="look at it again then"),
+    Index("ix_allotments_due", "due"),
+    Index("ix_allotments_demand", "demand_at"),
+)
+
 cross_references = Table(
     "cross_references",
     metadata,

@@ -1,10 +1,12 @@
 """Doing what the plan says."""
 
+from decimal import Decimal
+
 from crossdock.identity import digest, fingerprint
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import recovery
-from crossdock_stages.ledger import desk, landing, stockbook
+from crossdock_stages.ledger import allotments, desk, landing, stockbook
 from crossdock_stages.ledger.desk import Stuck
 from crossdock_stages.ledger.landing import Landed
 from crossdock_stages.reconcile.basis import ROAD, Difference, Report
@@ -29,14 +31,11 @@ def apply(tx: Connection, report: Report, now: float) -> dict[str, int]:
     ]
     landed = sum(verdict == "new" for _, verdict in landing.land(tx, rows)) if rows else 0
     told = 0
-    for channel in {one.connection for one in report.differences if one.repair == "tell"}:
-        spots = [
-            (sku, place)
-            for one in report.differences
-            if one.repair == "tell" and one.connection == channel
-            for sku, _, place in [one.label.rpartition(" at ")]
-        ]
-        told += stockbook.forget_told(tx, channel, spots)
+    for one in report.differences:
+        if one.repair == "tell":
+            sku, _, place = one.label.rpartition(" at ")
+            allotments.shows(tx, one.connection, (sku, place), Decimal(one.there), now)
+            told += stockbook.forget_told(tx, one.connection, [(sku, place)])
     cases = [_case(one) for one in report.differences if one.repair == "person"]
     desk.open_exceptions(tx, cases, now)
     return {"land": landed, "tell": told, "person": len(cases)}

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 import sqlalchemy as sa
 from crossdock.canonical import InventoryLevel
 from sqlalchemy.engine import Connection
 
-from crossdock_stages.ledger.tables import effects, offers, outbox
+from crossdock_stages.ledger.tables import allotments, effects, offers, outbox
 from crossdock_stages.reconcile.basis import PAGE, Difference, Read, Repair
 from crossdock_stages.reconcile.facts import last_commands
 from crossdock_stages.stock import Spot
@@ -26,15 +27,27 @@ def shown(tx: Connection, channel: str, said: Sequence[Read]) -> list[Difference
         if not isinstance(data, InventoryLevel) or data.sellable is None:
             continue
         row = told.get((data.sku, data.location))
-        if row is None or not row.told or data.sellable == Decimal(row.told):
+        if row is None or not row.told:
+            continue
+        here, good = _as_told(row, data.sellable)
+        if good:
             continue
         cause, repair = _why(row.state, dirty=row.dirty)
         out.append(
             _difference(
-                "shown", channel, one.envelope.subject, data, str(data.sellable), row.told
+                "shown", channel, one.envelope.subject, data, str(data.sellable), here
             ).because(cause, repair)
         )
     return out
+
+
+def _as_told(row: Any, shown: Decimal) -> tuple[str, bool]:
+    """What it should show, and whether it does. Of pieces of its own it sells without being told
+    again: then that is somewhere between two figures."""
+    if row.most is None or row.allotted != row.number:
+        return row.told, shown == Decimal(row.told)
+    least, most = Decimal(row.least), Decimal(row.most)
+    return str(most) if least == most else f"{least} to {most}", least <= shown <= most
 
 
 def unlisted(tx: Connection, channel: str, seen: Collection[Spot]) -> list[Difference]:
@@ -72,10 +85,25 @@ def unlisted(tx: Connection, channel: str, seen: Collection[Spot]) -> list[Diffe
 
 def _offers(channel: str) -> "sa.Select[tuple[object, ...]]":
     return (
-        sa.select(offers, outbox.c.state, outbox.c.entity_id, effects.c.changed)
+        sa.select(
+            offers,
+            outbox.c.state,
+            outbox.c.entity_id,
+            effects.c.changed,
+            allotments.c.number.label("allotted"),
+            allotments.c.least,
+            allotments.c.most,
+        )
         .select_from(
-            offers.outerjoin(outbox, outbox.c.id == offers.c.command_id).outerjoin(
-                effects, effects.c.command_id == offers.c.command_id
+            offers.outerjoin(outbox, outbox.c.id == offers.c.command_id)
+            .outerjoin(effects, effects.c.command_id == offers.c.command_id)
+            .outerjoin(
+                allotments,
+                sa.and_(
+                    allotments.c.channel == offers.c.channel,
+                    allotments.c.sku == offers.c.sku,
+                    allotments.c.location == offers.c.location,
+                ),
             )
         )
         .where(offers.c.channel == channel)
