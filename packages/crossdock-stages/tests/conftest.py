@@ -1,20 +1,24 @@
 """Real ledgers: a SQLite file, and a PostgreSQL server started for the session."""
 
 import asyncio
+import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from crossdock.bus import Embedded, embedded_server
+import sqlalchemy as sa
+from crossdock.bus import Bus, Embedded, Outgoing, embedded_server
 from crossdock.canonical import (
+    Entity,
     EntityRef,
     Fulfillment,
     FulfillmentLine,
+    Hold,
     InventoryLevel,
     Money,
     Order,
@@ -23,9 +27,15 @@ from crossdock.canonical import (
 )
 from crossdock.connector import Config, Connector, Context, Ignore, Register
 from crossdock.errors import ContractError, UnavailableError
-from crossdock.events import Command, Event, Raw, Receipt
-from crossdock_stages.ledger import Ledger, open_ledger
-from crossdock_stages.ledger.tables import metadata
+from crossdock.events import Command, Envelope, Event, Raw, Receipt
+from crossdock.identity import entity_id
+from crossdock_stages.book import Book
+from crossdock_stages.decide import Decide
+from crossdock_stages.harness import House, Item
+from crossdock_stages.ledger import Ledger, desk, open_ledger, settling
+from crossdock_stages.ledger.tables import entities, inbox, metadata, outbox
+from crossdock_stages.rules import Rules
+from crossdock_stages.topology import Topology
 
 Eventually = Callable[..., Awaitable[Any]]
 
@@ -174,3 +184,94 @@ def shop() -> Connector:
     register = Register()
     register("shop", config=Config, open=_open, translate=_translate)
     return register.connectors["shop"]
+
+
+AT_DESK = Topology(environment="test", lanes=1)
+
+
+class Desk:
+    """The stage with a ledger, and what can be seen of it from outside."""
+
+    def __init__(self, ledger: Ledger, rules: Rules) -> None:
+        self.ledger = ledger
+        self.stage = Decide(House(bus=Bus("nats://127.0.0.1:1"), ledger=ledger), AT_DESK, rules)
+        self.clock = 0
+        self.seen = 0
+        self.heard: set[str] = set()
+
+    async def tell(self, name: str, data: Entity, by: str = "web", native: str = "1") -> str:
+        """The id of the news."""
+        self.clock += 1
+        own = entity_id(by, data.kind, native)
+        envelope = Envelope(
+            id=f"evt_{self.clock}",
+            source="s",
+            type=f"crossdock.{name}.v{data.major}",
+            subject=own,
+            key=own,
+            time="",
+            connection=by,
+            revision=f"{self.clock:020d}",
+            native=native,
+        )
+        message = AT_DESK.event(envelope, data.dump())
+        await self.stage.process(
+            [Item(Envelope.read(message.headers), message.body, message.address)]
+        )
+        return envelope.id
+
+    async def hear(self) -> None:
+        """Bring what Crossdock told itself, as the bus would."""
+        for row in sorted(await self.rows(outbox), key=lambda row: row.seq):
+            if not row.connection and row.id not in self.heard:
+                self.heard.add(row.id)
+                headers = json.loads(row.headers)
+                item = Item(Envelope.read(headers), bytes(row.body), row.address)
+                await self.stage.process([item])
+
+    async def release(self, order_id: str, reason: str) -> None:
+        """A person's word that one reason to wait is no reason."""
+        moment = datetime(2026, 1, 3, tzinfo=UTC)
+        data = Hold(
+            order=EntityRef(id=order_id), reason=reason, placed_at=moment, released_by="anna"
+        )
+        await self.tell("hold.released", data, "crossdock", f"H{self.clock}")
+
+    async def sweep(self) -> None:
+        """Call what waits, until nothing does."""
+        while due := await self.ledger.write(lambda tx: desk.due(tx, 10.0**12, 0.0)):
+            for one in due:
+                message = Outgoing(
+                    address=one.address, body=one.body, headers=one.headers, id=one.message_id
+                )
+                envelope = Envelope.read(message.headers)
+                await self.stage.process(
+                    [Item(envelope, message.body, message.address, retry=True)]
+                )
+
+    async def rows(self, table: sa.Table) -> Sequence[Any]:
+        return await self.ledger.read(lambda tx: tx.execute(sa.select(table)).all())
+
+    async def asked(self) -> list[str]:
+        """What was asked since the last time."""
+        rows = sorted(await self.rows(outbox), key=lambda row: row.seq)
+        new, self.seen = rows[self.seen :], len(rows)
+        return [f"{row.type} at {row.connection}" for row in new if row.connection]
+
+    async def order(self) -> tuple[str, Book, bytes]:
+        (row,) = [
+            row for row in await self.rows(entities) if row.id == entity_id("web", "order", "1")
+        ]
+        return row.state, Book.load(row.facts), bytes(row.body)
+
+    async def cases(self) -> list[settling.Case]:
+        return await self.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
+
+    async def outcome(self, news: str) -> str:
+        (row,) = [row for row in await self.rows(inbox) if row.event_id == news]
+        return str(row.outcome)
+
+
+@pytest.fixture
+def at_desk() -> Callable[[Ledger, Rules], Desk]:
+    return Desk

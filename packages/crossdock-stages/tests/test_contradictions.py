@@ -4,7 +4,7 @@ Each is held with a verdict that names both sources, nothing of it is applied, a
 settles it lets it go on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from crossdock.bus import Bus, Outgoing
 from crossdock.canonical import (
     Entity,
     EntityRef,
@@ -28,20 +27,18 @@ from crossdock.canonical import (
     Totals,
     Variant,
 )
-from crossdock.events import COMMAND_TYPES, Envelope
+from crossdock.events import COMMAND_TYPES
 from crossdock.identity import entity_id
-from crossdock_stages.book import Book
-from crossdock_stages.decide import Decide
-from crossdock_stages.harness import House, Item
 from crossdock_stages.judgement import REQUESTED
-from crossdock_stages.ledger import Ledger, desk, settling
+from crossdock_stages.ledger import Ledger, settling
 from crossdock_stages.ledger import orders as order_book
 from crossdock_stages.ledger.audit import audit
-from crossdock_stages.ledger.tables import entities, inbox, outbox
+from crossdock_stages.ledger.tables import entities
 from crossdock_stages.rules import Domain, Place, Rules
 from crossdock_stages.topology import Topology
 
 MakeOrder = Callable[..., Order]
+AtDesk = Callable[..., Any]
 DAY = datetime(2026, 1, 2, tzinfo=UTC)
 ORDER = entity_id("web", "order", "1")
 TOPOLOGY = Topology(environment="test", lanes=1)
@@ -63,72 +60,9 @@ def money(amount: str, currency: str = "EUR") -> Money:
     return Money(amount=amount, currency=currency)
 
 
-class Desk:
-    """The stage with a ledger, and what can be seen of it from outside."""
-
-    def __init__(self, ledger: Ledger, rules: Rules = RULES) -> None:
-        self.ledger = ledger
-        self.stage = Decide(House(bus=Bus("nats://127.0.0.1:1"), ledger=ledger), TOPOLOGY, rules)
-        self.clock = 0
-        self.seen = 0
-
-    async def tell(self, name: str, data: Entity, by: str = "web", native: str = "1") -> str:
-        """The id of the news."""
-        self.clock += 1
-        own = entity_id(by, data.kind, native)
-        envelope = Envelope(
-            id=f"evt_{self.clock}",
-            source="s",
-            type=f"crossdock.{name}.v{data.major}",
-            subject=own,
-            key=own,
-            time="",
-            connection=by,
-            revision=f"{self.clock:020d}",
-            native=native,
-        )
-        message = TOPOLOGY.event(envelope, data.dump())
-        await self.stage.process(
-            [Item(Envelope.read(message.headers), message.body, message.address)]
-        )
-        return envelope.id
-
-    async def sweep(self) -> None:
-        """Call what waits, until nothing does."""
-        while due := await self.ledger.write(lambda tx: desk.due(tx, 10.0**12, 0.0)):
-            for one in due:
-                message = Outgoing(
-                    address=one.address, body=one.body, headers=one.headers, id=one.message_id
-                )
-                envelope = Envelope.read(message.headers)
-                await self.stage.process(
-                    [Item(envelope, message.body, message.address, retry=True)]
-                )
-
-    async def rows(self, table: sa.Table) -> Sequence[Any]:
-        return await self.ledger.read(lambda tx: tx.execute(sa.select(table)).all())
-
-    async def asked(self) -> list[str]:
-        """What was asked since the last time."""
-        rows = sorted(await self.rows(outbox), key=lambda row: row.seq)
-        new, self.seen = rows[self.seen :], len(rows)
-        return [f"{row.type} at {row.connection}" for row in new if row.connection]
-
-    async def order(self) -> tuple[str, Book, bytes]:
-        (row,) = [row for row in await self.rows(entities) if row.id == ORDER]
-        return row.state, Book.load(row.facts), bytes(row.body)
-
-    async def cases(self) -> list[settling.Case]:
-        return await self.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
-
-    async def outcome(self, news: str) -> str:
-        (row,) = [row for row in await self.rows(inbox) if row.event_id == news]
-        return str(row.outcome)
-
-
 @pytest.fixture
-def here(ledger: Ledger) -> Desk:
-    return Desk(ledger)
+def here(ledger: Ledger, at_desk: AtDesk) -> Any:
+    return at_desk(ledger, RULES)
 
 
 def of(make_order: MakeOrder, **fields: Any) -> Order:
@@ -261,7 +195,7 @@ SCENES = {
 
 @pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES.keys())
 async def test_what_contradicts_is_held_everywhere_and_goes_on_when_it_is_settled(
-    here: Desk, make_order: MakeOrder, scene: Scene
+    here: Any, make_order: MakeOrder, scene: Scene
 ) -> None:
     known = Told("product.changed", lambda _: product("MUG", "CUP"), "erp", "P1")
     placed = Told("order.placed", of)
@@ -304,7 +238,7 @@ async def test_what_contradicts_is_held_everywhere_and_goes_on_when_it_is_settle
 
 
 async def test_two_that_contradict_alike_must_both_be_settled(
-    here: Desk, make_order: MakeOrder
+    here: Any, make_order: MakeOrder
 ) -> None:
     await here.tell("order.placed", of(make_order))
     await here.tell("refund.succeeded", refund("60"), native="R1")
@@ -320,7 +254,7 @@ async def test_two_that_contradict_alike_must_both_be_settled(
 
 class TestUnknownSku:
     async def test_a_new_order_waits_for_the_catalogue(
-        self, here: Desk, make_order: MakeOrder
+        self, here: Any, make_order: MakeOrder
     ) -> None:
         await here.tell("product.changed", product("CUP"), "erp", "P1")
         news = await here.tell("order.placed", of(make_order))
@@ -340,12 +274,12 @@ class TestUnknownSku:
         assert await here.asked() == ["order.create at erp", "fulfillment_order.create at dc1"]
 
     async def test_before_the_owner_has_told_of_anything_nothing_is_known(
-        self, here: Desk, make_order: MakeOrder
+        self, here: Any, make_order: MakeOrder
     ) -> None:
         await here.tell("order.placed", of(make_order))
         assert "order.create at erp" in await here.asked()
 
-    async def test_a_person_may_let_it_go_on(self, here: Desk, make_order: MakeOrder) -> None:
+    async def test_a_person_may_let_it_go_on(self, here: Any, make_order: MakeOrder) -> None:
         await here.tell("product.changed", product("CUP"), "erp", "P1")
         await here.tell("order.placed", of(make_order))
         cases = await here.cases()
@@ -353,7 +287,7 @@ class TestUnknownSku:
         await here.sweep()
         assert "order.create at erp" in await here.asked()
 
-    async def test_what_was_removed_is_told_so(self, here: Desk, make_order: MakeOrder) -> None:
+    async def test_what_was_removed_is_told_so(self, here: Any, make_order: MakeOrder) -> None:
         await here.tell("product.changed", product("MUG", "CUP"), "erp", "P1")
         await here.tell("product.changed", product("CUP"), "erp", "P1")
         await here.tell("order.placed", of(make_order))
@@ -361,7 +295,7 @@ class TestUnknownSku:
         assert "erp, which owns the catalogue, has removed it" in case.message
 
     async def test_what_was_sold_before_it_was_removed_is_carried_out(
-        self, here: Desk, make_order: MakeOrder
+        self, here: Any, make_order: MakeOrder
     ) -> None:
         await here.tell("product.changed", product("MUG"), "erp", "P1")
         await here.tell("order.placed", of(make_order))
@@ -370,7 +304,7 @@ class TestUnknownSku:
         assert await here.cases() == []
 
     async def test_a_sku_that_moved_to_another_product_is_there(
-        self, here: Desk, make_order: MakeOrder
+        self, here: Any, make_order: MakeOrder
     ) -> None:
         await here.tell("product.changed", product("MUG", "CUP"), "erp", "P1")
         await here.tell("product.changed", product("MUG", native="P2"), "erp", "P2")
@@ -379,7 +313,7 @@ class TestUnknownSku:
         assert await here.cases() == []
 
     async def test_of_a_bundle_the_parts_must_be_there(
-        self, here: Desk, make_order: MakeOrder
+        self, here: Any, make_order: MakeOrder
     ) -> None:
         await here.tell("product.changed", product("CUP"), "erp", "P1")
         parts = (LineComponent(sku="CUP", quantity=1), LineComponent(sku="GHOST", quantity=1))
@@ -396,23 +330,25 @@ class TestUnknownSku:
         ids=["gift card", "a marketplace's own"],
     )
     async def test_what_our_hands_do_not_carry_is_no_matter(
-        self, here: Desk, make_order: MakeOrder, fields: dict[str, Any]
+        self, here: Any, make_order: MakeOrder, fields: dict[str, Any]
     ) -> None:
         await here.tell("product.changed", product("CUP"), "erp", "P1")
         await here.tell("order.placed", of(make_order, lines=(line_of(make_order, **fields),)))
         assert await here.cases() == []
 
     async def test_an_owner_that_tells_only_of_changes_rules_nothing_out(
-        self, ledger: Ledger, make_order: MakeOrder
+        self, ledger: Ledger, at_desk: AtDesk, make_order: MakeOrder
     ) -> None:
         partly = Domain(owner="erp", complete=False)
-        here = Desk(ledger, Rules(domains={**RULES.domains, "catalog": partly}))
+        here = at_desk(
+            ledger, Rules(domains={**RULES.domains, "catalog": partly}, handles=RULES.handles)
+        )
         await here.tell("product.changed", product("CUP"), "erp", "P1")
         await here.tell("order.placed", of(make_order))
         assert await here.cases() == []
 
     async def test_a_ledger_that_has_older_products_waits_until_all_are_told_again(
-        self, here: Desk, make_order: MakeOrder
+        self, here: Any, make_order: MakeOrder
     ) -> None:
         await here.tell("product.changed", product("MUG"), "erp", "P1")
 
@@ -433,7 +369,7 @@ class TestUnknownSku:
 
 class TestNegativeStock:
     async def test_an_order_of_what_cannot_be_there_is_held_until_it_is_put_right(
-        self, here: Desk, make_order: MakeOrder
+        self, here: Any, make_order: MakeOrder
     ) -> None:
         await here.tell("inventory.level_changed", level("-3")(make_order), "erp", "L1")
         news = await here.tell("order.placed", of(make_order))
@@ -449,10 +385,10 @@ class TestNegativeStock:
         assert await here.asked() == ["order.create at erp", "fulfillment_order.create at dc1"]
 
     async def test_only_the_place_that_ships_matters(
-        self, ledger: Ledger, make_order: MakeOrder
+        self, ledger: Ledger, at_desk: AtDesk, make_order: MakeOrder
     ) -> None:
         places = (Place(name="DC1"), Place(name="WH"))
-        here = Desk(ledger, Rules(domains=RULES.domains, handles=RULES.handles, places=places))
+        here = at_desk(ledger, Rules(domains=RULES.domains, handles=RULES.handles, places=places))
         await here.tell("inventory.level_changed", level("-3")(make_order), "erp", "L1")
         await here.tell("order.placed", of(make_order))
         assert "order.create at erp" in await here.asked()

@@ -5,14 +5,18 @@ from typing import Any
 
 import pytest
 from crossdock import ContractError, Event, Fact, Raw, Statement
-from crossdock.canonical import Order, samples
+from crossdock.canonical import Exchange, Order, samples
 from crossdock.connector import Config, Connector, Context
+from crossdock.identity import entity_id
 from crossdock_stages.translate import say
 
 DOCUMENT: dict[str, Any] = {
     **samples.build(Order, full=False),
     "customer": {"native_id": "77"},
 }
+
+
+NAMES = {"order": "1", "return_ref": "2", "new_order": "3"}
 
 
 def spoken(translate: Any) -> Connector:
@@ -86,3 +90,17 @@ def test_a_statement_is_read_as_a_model_when_asked() -> None:
     told = Statement(type="order.placed", document=DOCUMENT, native_id="5")
     assert told.data == Order.model_validate(DOCUMENT)
     assert told.kind == "order"
+
+
+def test_an_exchange_names_its_orders_and_its_return_by_the_sources_own_ids() -> None:
+    def exchanged(raw: Raw) -> Iterator[Fact]:
+        own = {name: {"native_id": number} for name, number in NAMES.items()}
+        data = Exchange.model_validate({**own, "opened_at": "2026-01-02T00:00:00Z"})
+        yield Event(type="exchange.opened", data=data, native_id="9")
+
+    (one,) = say("web", spoken(exchanged), Raw("exchanges", {}), source="crossdock://test/web")
+    told = Exchange.parse(one.body)
+    assert told.new_order is not None
+    assert told.order.id == entity_id("web", "order", "1")
+    assert told.return_ref.id == entity_id("web", "return", "2")
+    assert told.new_order.id == entity_id("web", "order", "3")

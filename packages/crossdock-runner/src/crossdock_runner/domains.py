@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cronsim import CronSim, CronSimError
 from crossdock_stages.allocation import Allocation
@@ -129,6 +129,8 @@ class ReturnsConfig(_DomainConfig):
     """The channels whose returns and refunds count."""
     execute: Name
     """Where they are booked."""
+    exchanges: Literal["agreed", "received", "inspected"] = "received"
+    """When the new goods of an exchange leave: at once, or when the old ones are here or judged."""
 
 
 class SettlementConfig(_DomainConfig):
@@ -228,6 +230,8 @@ def _domain(part: Any) -> Domain:
         return Domain(owner=part.owner, publish_to=part.publish_to, **common)
     if isinstance(part, OrdersConfig):
         common |= {"checks": part.checks, "reviewers": part.reviewers}
+    if isinstance(part, ReturnsConfig):
+        common["exchanges"] = part.exchanges
     return Domain(capture=part.capture, execute=part.execute, **common)
 
 

@@ -1,9 +1,11 @@
 """A wish as the message that asks for it."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from crossdock.canonical import Entity
+from crossdock.canonical import Entity, EntityRef, Hold
 from crossdock.events import Envelope, now_text
+from crossdock.identity import entity_id, event_id
 
 from crossdock_stages.judgement.basis import Wish
 from crossdock_stages.ledger.traffic import ToSend
@@ -57,4 +59,40 @@ def ask(
         entity_id=wish.entity_id,
         entity_key=wish.key,
         cause=because,
+    )
+
+
+def let_go(topology: Topology, order_id: str, reason: str, by: str, cause: Envelope) -> ToSend:
+    """The news that one reason for which an order waits is gone; `cause` is what settled it."""
+    own = entity_id("crossdock", "hold", f"{order_id}:{reason}")
+    moment = datetime.now(UTC)
+    data = Hold(
+        id=own,
+        order=EntityRef(id=order_id),
+        reason=reason,
+        placed_at=moment,
+        released_at=moment,
+        released_by=by[:200],
+    )
+    body = data.dump()
+    envelope = Envelope(
+        id=event_id(own, "hold.released", "", cause.id),
+        source=topology.source("crossdock"),
+        type=f"crossdock.hold.released.v{Hold.major}",
+        subject=own,
+        key=order_id,
+        time=now_text(),
+        connection="crossdock",
+        cause=cause.id,
+        correlation=cause.correlation,
+        mode=cause.mode,
+    )
+    return ToSend(
+        message=topology.event(envelope, body),
+        body=body,
+        connection="",
+        type="hold.released",
+        entity_id=own,
+        entity_key=order_id,
+        cause=cause.id,
     )

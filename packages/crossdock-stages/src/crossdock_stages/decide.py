@@ -15,7 +15,7 @@ from crossdock.errors import RejectedError
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import judgement, recovery
-from crossdock_stages.asking import ask_all
+from crossdock_stages.asking import ask_all, let_go
 from crossdock_stages.book import Book
 from crossdock_stages.harness import House, Item, in_line
 from crossdock_stages.judgement import Decision, Twin, goods
@@ -342,6 +342,7 @@ class Decide:
             out.exceptions = [row for row in out.exceptions if row[-1] != decision.over]
         written = (one.data, one.text) if one.text else None
         out.sends += ask_all(self.topology, decision.wishes, envelope, envelope.id, written)
+        out.sends += [let_go(self.topology, *one, envelope) for one in decision.lets_go]
 
 
 def _unseen(items: Sequence[Item], seen: set[str]) -> tuple[list[Item], list[Item]]:

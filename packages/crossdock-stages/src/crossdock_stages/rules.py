@@ -127,6 +127,8 @@ class Domain:
     safety_stock: Decimal = ZERO
     share: Decimal = Decimal(1)
     cap: Decimal | None = None
+    exchanges: str = "received"
+    """Returns: when the new goods of an exchange leave: agreed, received, inspected."""
     complete: bool = True
     """Catalogue: whether a SKU that the owner has not told of does not exist."""
     allocation: Allocation = "shared"

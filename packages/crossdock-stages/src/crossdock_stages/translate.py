@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossdock.bus import Outgoing
-from crossdock.canonical import Entity, EntityRef, Fulfillment
+from crossdock.canonical import Entity, EntityRef, Exchange, Fulfillment
 from crossdock.canonical.entity import contract_error
 from crossdock.connector import Connector, Ignore
 from crossdock.errors import ContractError, TransientError
@@ -134,12 +134,15 @@ def _revision_text(revision: int | str | None) -> str:
 
 
 _REF_KINDS = {"order": "order", "customer": "customer", "product": "product", "variant": "variant"}
+_EXCHANGED = {"order": "order", "return_ref": "return", "new_order": "order"}
+"""An exchange ties together what its own source knows by its own ids."""
 
 
 def _with_ids(entity: Entity, connection: str) -> Entity:
     """Fill the canonical id of every reference that has only the source's own."""
     updates: dict[str, Any] = {}
-    for name, kind in _REF_KINDS.items():
+    kinds = _EXCHANGED if isinstance(entity, Exchange) else _REF_KINDS
+    for name, kind in kinds.items():
         ref = getattr(entity, name, None)
         if isinstance(ref, EntityRef) and ref.id is None and ref.native_id is not None:
             own_id = entity_id(connection, kind, ref.native_id)

@@ -9,6 +9,7 @@ from crossdock.canonical import (
     Cancellation,
     Entity,
     EntityRef,
+    Exchange,
     Fulfillment,
     Hold,
     InventoryLevel,
@@ -22,7 +23,15 @@ from crossdock.canonical import (
 )
 from crossdock.events import Envelope
 
-from crossdock_stages.judgement import booking, fulfillments, goods, holds, orders, publishing
+from crossdock_stages.judgement import (
+    booking,
+    exchanges,
+    fulfillments,
+    goods,
+    holds,
+    orders,
+    publishing,
+)
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     HELD,
@@ -70,6 +79,7 @@ _BY_ENTITY: dict[type[Entity], Callable[[Case, Entity], Decision]] = {
     InventoryLevel: publishing.inventory,  # type: ignore[dict-item]
     Return: booking.returned,  # type: ignore[dict-item]
     ReturnReceipt: booking.receipt,  # type: ignore[dict-item]
+    Exchange: booking.exchange,  # type: ignore[dict-item]
     Refund: booking.refund,  # type: ignore[dict-item]
     Payment: booking.payment,  # type: ignore[dict-item]
     Cancellation: holds.asked_to_cancel,  # type: ignore[dict-item]
@@ -96,7 +106,7 @@ def subjects(envelope: Envelope, data: Entity) -> tuple[str, ...]:
         ref = vars(data).get(name)  # asking a model for what is no field of it is slow
         if isinstance(ref, EntityRef) and ref.id:
             ids.append(ref.id)
-    return tuple(ids)
+    return (*ids, *exchanges.subjects(envelope, data))
 
 
 def judge(

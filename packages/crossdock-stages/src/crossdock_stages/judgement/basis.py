@@ -60,6 +60,8 @@ class Decision:
     """Names the case that the exception opens, where newer news of it must not open another."""
     over: str = ""
     """The case of that name is settled by this news."""
+    lets_go: tuple[tuple[str, str, str], ...] = ()
+    """Orders that may go on as far as one reason is concerned: order, reason, who says so."""
     look_again: tuple[str, ...] = ()
     """Entities whose held news may agree with what is known now."""
 

@@ -3,12 +3,20 @@
 from dataclasses import replace
 from typing import Any
 
-from crossdock.canonical import Payment, Promise, Refund, Return, ReturnReceipt, Settlement
+from crossdock.canonical import (
+    Exchange,
+    Payment,
+    Promise,
+    Refund,
+    Return,
+    ReturnReceipt,
+    Settlement,
+)
 from crossdock.canonical.returns import return_status
 from crossdock.errors import UnavailableError
 
 from crossdock_stages.book import Book, Part
-from crossdock_stages.judgement import orders
+from crossdock_stages.judgement import exchanges, holds, orders
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     NOT_TAKEN,
@@ -21,7 +29,7 @@ from crossdock_stages.judgement.basis import (
     recorded,
     unsupported,
 )
-from crossdock_stages.judgement.contradictions import in_refund, in_return
+from crossdock_stages.judgement.contradictions import Contradiction, in_refund, in_return
 from crossdock_stages.ledger.things import Known
 
 BOOKED = "booked"
@@ -41,8 +49,9 @@ def returned(case: Case, data: Return) -> Decision:
         part = None if status in {"cancelled", "declined"} else Part(speaker, data.number, lines)
         book = book.with_part("returned", subject, part).without_holds_of(subject)
         known = replace(order, facts=book.dump())
-        return orders.with_order(case, order, known, _returned(case, data, order, status))
-    return _returned(case, data, None, status)
+        decision = orders.with_order(case, order, known, _returned(case, data, order, status))
+        return exchanges.after_return(case, data, status, decision, order)
+    return exchanges.after_return(case, data, status, _returned(case, data, None, status), None)
 
 
 def _returned(case: Case, data: Return, order: Known | None, status: str) -> Decision:
@@ -78,7 +87,46 @@ def _returned(case: Case, data: Return, order: Known | None, status: str) -> Dec
 
 def receipt(case: Case, data: ReturnReceipt) -> Decision:
     """Returned goods that were taken in."""
-    return _once(case, data, "return_receipt", _order(case, data), f"receipt at {data.location}")
+    order = _order(case, data)
+    decision = _once(case, data, "return_receipt", order, f"receipt at {data.location}")
+    return exchanges.after_receipt(case, data, decision, order)
+
+
+def exchange(case: Case, data: Exchange) -> Decision:
+    """Goods given back for others: the new order waits for the return, by the rule."""
+    order = _order(case, data)
+    subject, speaker = case.envelope.subject, case.envelope.connection
+    know = case.learnt(content_mark(data), label=case.envelope.native)
+    if order is None or (case.before is not None and case.before.digest == know.digest):
+        return recorded("nothing changed" if order else "it names no order of ours", know)
+    book = Book.load(order.facts)
+    money = data.difference
+    if money is not None and book.currency and money.currency != book.currency:
+        why = (
+            f"{speaker} says that {money.amount} {money.currency} are the difference of exchange "
+            f"{case.envelope.native}, and {order.connection} says the order is in {book.currency}"
+        )
+        return orders.contradicted(case, order, book, [Contradiction("two_currencies", why)])
+    decision = _exchange(case, data, know, order)
+    better = book.without_holds_of(subject)
+    if better == book:
+        return decision
+    more = orders.with_order(case, order, replace(order, facts=better.dump()), decision)
+    return replace(more, also=(*decision.also, *more.also))
+
+
+def _exchange(case: Case, data: Exchange, know: Known, order: Known) -> Decision:
+    if data.cancelled_at is not None:
+        why = f"{case.envelope.connection} called the exchange {case.envelope.native} off"
+        off = exchanges.called_off(case, data, know, why)
+        new = case.known.get((data.new_order.id if data.new_order else "") or "")
+        if new is None or new.state in {NOT_TAKEN, CANCELLED}:
+            return off
+        refused = holds.refused(case, new, why, exchanges.NAME, "exchange_cancelled")
+        return replace(refused, know=know, also=(*off.also, *refused.also))
+    if data.closed_at is not None or case.envelope.name == "exchange.closed":
+        return exchanges.closed(case, data, know, order)
+    return exchanges.waiting(case, data, know, order)
 
 
 def refund(case: Case, data: Refund) -> Decision:

@@ -79,16 +79,21 @@ def declined(case: Case, data: Cancellation) -> Decision:
     """A reviewer says that the order must not be carried out, however late: it is held, and its
     channel is asked to cancel it, or a person is. The channel's answer calls off the rest."""
     order = _order(case, data)
-    book, channel = books.Book.load(order.facts), order.connection
     if order.state in {NOT_TAKEN, CANCELLED}:
         return recorded(f"order {order.label} is {order.state} already")
     why = f"{case.envelope.connection} declined it: {data.rejected_reason or data.reason}"
+    return refused(case, order, why, data.reason, "declined")
+
+
+def refused(case: Case, order: Known, why: str, name: str, code: str) -> Decision:
+    """An order that must not be carried out; `name` is that of the reason to wait until then."""
+    book, channel = books.Book.load(order.facts), order.connection
     wishes: tuple[Wish, ...] = ()
     unable: list[str] = []
     know = replace(order, state=NOT_TAKEN, facts=replace(book, holds={}).dump())
     if order.state != HELD:
         hold = books.Hold(case.envelope.subject, why)
-        know, wishes, unable = stopping.stopped(case, order, book.with_hold(data.reason, hold))
+        know, wishes, unable = stopping.stopped(case, order, book.with_hold(name, hold))
     able = case.rules.can(channel, "order.cancel") and not book.anything_shipped
     cancel = stopping.hold_order(case, order, channel, "cancel") if able else None
     if cancel is not None:
@@ -107,7 +112,7 @@ def declined(case: Case, data: Cancellation) -> Decision:
         also=(know,),
         wishes=wishes,
         exception=RejectedError(
-            f"order {order.label}: {why}{left}; cancel it at {channel}", reason="declined"
+            f"order {order.label}: {why}{left}; cancel it at {channel}", reason=code
         ),
     )
 

@@ -11,7 +11,7 @@ from crossdock.events import Envelope
 from crossdock.identity import digest
 
 from crossdock_stages.book import Book, Hold
-from crossdock_stages.judgement import checks, goods, shipping, stopping
+from crossdock_stages.judgement import checks, exchanges, goods, shipping, stopping
 from crossdock_stages.judgement.basis import (
     CANCELLED,
     HELD,
@@ -205,7 +205,8 @@ def _untold(one: _Order, houses: Sequence[str]) -> RejectedError:
 
 def _checked(one: _Order) -> tuple[Verdict, ...]:
     case = one.case
-    return checks.run(
+    waits = exchanges.verdict(case, one.book.passed)
+    return waits + checks.run(
         case.domain.checks,
         one.order,
         checks.Evidence(
