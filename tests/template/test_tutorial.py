@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -30,6 +31,14 @@ def _beside(name: str) -> ModuleType:
 
 
 generating = _beside("generating")
+MACHINE_TIME_S = 300.0
+"""What the whole tutorial may take of a machine: CPU of all that it runs, about 40 s as seen."""
+
+
+def _used_s() -> float:
+    """CPU of all children so far."""
+    told = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return told.ru_utime + told.ru_stime
 
 
 class Reader:
@@ -73,7 +82,7 @@ class Reader:
 
 
 def test_the_tutorial_step_by_step(tmp_path: Path) -> None:
-    reader = Reader(tmp_path)
+    reader, before_s = Reader(tmp_path), _used_s()
     page = (ROOT / "docs/tutorial/first-connector.md").read_text()
     steps = FENCE.findall(page)
     assert len(steps) >= 12
@@ -88,6 +97,9 @@ def test_the_tutorial_step_by_step(tmp_path: Path) -> None:
     assert "order.updated" in told
     assert "What to do: " in told
     assert (reader.folder / "src/crossdock_acme/quality.yaml").read_text().count(": passed") > 100
+    used_s = _used_s() - before_s
+    sys.stdout.write(f"the tutorial took {used_s:.0f} s of CPU\n")
+    assert used_s < MACHINE_TIME_S
 
 
 def test_the_smallest_connector_has_at_most_60_lines_and_passes_the_kit(tmp_path: Path) -> None:
