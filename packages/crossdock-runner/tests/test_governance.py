@@ -164,9 +164,19 @@ def test_a_table_that_can_be_kept() -> None:
             "needs its `owner`",
         ),
         (
-            "pricing: {owner: erp, overrides: [{region: us, owner: dc1}]}",
+            "pricing: {owner: erp, overrides: [{channel: web, owner: dc1}]}",
+            "overrides.0.channel",
+            "pricing is not parted by channel; it can be by: region",
+        ),
+        (
+            "inventory: {owner: erp, overrides: [{region: us, currency: USD}]}",
+            "overrides.0.currency",
+            "inventory has no `currency`",
+        ),
+        (
+            "pricing: {owner: erp, overrides: [{region: mars, currency: USD}]}",
             "overrides.0.region",
-            "pricing is not parted by region; it is one whole",
+            "'mars' is no region",
         ),
         (
             ORDERS + "catalog: {owner: erp, overrides: [{channel: web, owner: dc1}]}",

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^\S(.{0,62}\S)?$")]
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Tax = Literal["included", "on_top"]
 CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 _SPAN = re.compile(r"^([1-9][0-9]{0,5})(s|m|h|d)$")
@@ -94,6 +96,10 @@ class OverrideConfig(_Part):
     """Which share of the stock is promised here: `30%`."""
     cap: Amount | None = None
     """How much is promised here at most."""
+    currency: CurrencyCode | None = None
+    """What is sold in here."""
+    tax: Tax | None = None
+    """Whether taxes are included in prices here, or come on top."""
     allocation: Allocation | None = None
     """Whether each piece is on offer in one channel only, here."""
     order_lag: Span | None = None
@@ -159,6 +165,16 @@ class CatalogConfig(OwnedConfig):
     is held; `false` where it tells only of what changes."""
 
 
+class PricingConfig(OwnedConfig):
+    """The domain of prices."""
+
+    currency: CurrencyCode | None = None
+    """What is sold in; a price in another one is refused. Left out: whatever the owner says."""
+    tax: Tax | None = None
+    """Whether taxes are included in prices, or come on top; a price list that says otherwise is
+    refused. Left out: as the owner says."""
+
+
 class InventoryConfig(OwnedConfig):
     """The domain of stock."""
 
@@ -189,7 +205,7 @@ class DomainsConfig(_Part):
     fulfillment: OwnedConfig | None = None
     returns: ReturnsConfig | None = None
     catalog: CatalogConfig | None = None
-    pricing: OwnedConfig | None = None
+    pricing: PricingConfig | None = None
     customers: OwnedConfig | None = None
     settlement: SettlementConfig | None = None
 
@@ -214,6 +230,8 @@ def _domain(part: Any) -> Domain:
     }
     if isinstance(part, SettlementConfig):
         return Domain(capture=part.sources, execute=part.book, **common)
+    if isinstance(part, PricingConfig):
+        common |= {"currency": part.currency, "tax": part.tax}
     if isinstance(part, CatalogConfig):
         common["complete"] = part.complete
     if isinstance(part, InventoryConfig):

@@ -42,10 +42,11 @@ _PARTED_BY = {
     "fulfillment": ("location", "channel", "region"),
     "returns": ("location", "channel"),
     "catalog": ("fields",),
+    "pricing": ("region",),
     "settlement": ("channel",),
 }
 """By what the facts of a domain can be told apart: of orders the region they go to, of stock the
-place it lies at and that place's region."""
+place it lies at and that place's region, of prices that of their price list's countries."""
 _COMPARES = {"orders": "order", "inventory": "inventory", "fulfillment": "fulfillment"}
 
 Path = tuple[str | int, ...]
@@ -306,6 +307,8 @@ class Table:
             "safety_stock": domain == "inventory",
             "share": domain == "inventory",
             "cap": domain == "inventory",
+            "currency": domain == "pricing",
+            "tax": domain == "pricing",
             "allocation": domain == "inventory",
             "order_lag": domain == "inventory",
         }

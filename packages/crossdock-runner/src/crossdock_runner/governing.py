@@ -52,6 +52,8 @@ def _lines(domain: Domain) -> list[tuple[str, str]]:
         ("told to", ", ".join(domain.publish_to)),
         ("within", f"{domain.latency_s:g} s" if domain.latency_s else ""),
         ("checks", ", ".join(domain.checks)),
+        ("sold in", domain.currency or ""),
+        ("taxes", (domain.tax or "").replace("_", " ")),
         ("compared", domain.reconcile or ""),
     ]
     for one in domain.overrides:

@@ -38,7 +38,12 @@ def parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Troubl
     return parsed, faults
 
 
-_OTHERS = {"order": "order", "return_ref": "return", "new_order": "order"}
+_OTHERS = {
+    "order": "order",
+    "return_ref": "return",
+    "new_order": "order",
+    "price_list": "price_list",
+}
 """Fields by which an entity names another one, and of which kind that is."""
 _TOLD_BACK = frozenset({"product", "fulfillment"})
 """Kinds of which one system's own record may be another's thing, made because we told it so."""

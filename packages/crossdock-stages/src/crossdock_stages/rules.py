@@ -81,6 +81,8 @@ class Override:
     cap: Decimal | None = None
     allocation: Allocation | None = None
     order_lag_s: float | None = None
+    currency: str | None = None
+    tax: str | None = None
 
     def fits(self, location: str | None, channel: str | None, region: str | None) -> bool:
         """Whether every selector that is set has this value."""
@@ -102,6 +104,8 @@ _SETTABLE = (
     "cap",
     "allocation",
     "order_lag_s",
+    "currency",
+    "tax",
 )
 
 
@@ -127,6 +131,10 @@ class Domain:
     safety_stock: Decimal = ZERO
     share: Decimal = Decimal(1)
     cap: Decimal | None = None
+    currency: str | None = None
+    """Pricing: what is sold in; None: whatever the owner says."""
+    tax: str | None = None
+    """Pricing: whether taxes are `included` in prices or come `on_top`; None: either."""
     exchanges: str = "received"
     """Returns: when the new goods of an exchange leave: agreed, received, inspected."""
     complete: bool = True

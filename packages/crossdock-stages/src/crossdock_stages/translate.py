@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossdock.bus import Outgoing
-from crossdock.canonical import Entity, EntityRef, Exchange, Fulfillment
+from crossdock.canonical import Entity, EntityRef, Exchange, Fulfillment, Price
 from crossdock.canonical.entity import contract_error
 from crossdock.connector import Connector, Ignore
 from crossdock.errors import ContractError, TransientError
@@ -134,14 +134,17 @@ def _revision_text(revision: int | str | None) -> str:
 
 
 _REF_KINDS = {"order": "order", "customer": "customer", "product": "product", "variant": "variant"}
-_EXCHANGED = {"order": "order", "return_ref": "return", "new_order": "order"}
-"""An exchange ties together what its own source knows by its own ids."""
+_OWN_KINDS: Mapping[type[Entity], Mapping[str, str]] = {
+    Exchange: {"order": "order", "return_ref": "return", "new_order": "order"},
+    Price: {"price_list": "price_list"},
+}
+"""What these tie together their own source knows by its own ids."""
 
 
 def _with_ids(entity: Entity, connection: str) -> Entity:
     """Fill the canonical id of every reference that has only the source's own."""
     updates: dict[str, Any] = {}
-    kinds = _EXCHANGED if isinstance(entity, Exchange) else _REF_KINDS
+    kinds = _OWN_KINDS.get(type(entity), _REF_KINDS)
     for name, kind in kinds.items():
         ref = getattr(entity, name, None)
         if isinstance(ref, EntityRef) and ref.id is None and ref.native_id is not None:

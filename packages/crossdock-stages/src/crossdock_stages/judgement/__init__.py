@@ -15,6 +15,7 @@ from crossdock.canonical import (
     InventoryLevel,
     Order,
     Payment,
+    PriceList,
     Promise,
     Refund,
     Return,
@@ -30,6 +31,7 @@ from crossdock_stages.judgement import (
     goods,
     holds,
     orders,
+    prices,
     publishing,
 )
 from crossdock_stages.judgement.basis import (
@@ -79,6 +81,7 @@ _BY_ENTITY: dict[type[Entity], Callable[[Case, Entity], Decision]] = {
     InventoryLevel: publishing.inventory,  # type: ignore[dict-item]
     Return: booking.returned,  # type: ignore[dict-item]
     ReturnReceipt: booking.receipt,  # type: ignore[dict-item]
+    PriceList: prices.price_list,  # type: ignore[dict-item]
     Exchange: booking.exchange,  # type: ignore[dict-item]
     Refund: booking.refund,  # type: ignore[dict-item]
     Payment: booking.payment,  # type: ignore[dict-item]
@@ -102,7 +105,7 @@ def digest_of(data: Entity) -> str:
 def subjects(envelope: Envelope, data: Entity) -> tuple[str, ...]:
     """The entities whose knowledge a judgement on this event needs."""
     ids = [envelope.subject]
-    for name in ("order", "return_ref"):
+    for name in ("order", "return_ref", "price_list"):
         ref = vars(data).get(name)  # asking a model for what is no field of it is slow
         if isinstance(ref, EntityRef) and ref.id:
             ids.append(ref.id)
@@ -137,7 +140,10 @@ def judge(
         name = DOMAINS.get(envelope.kind, envelope.kind)
         return evidence(f"no domain {name} in this deployment")
     place = vars(data).get("location")
-    domain = domain.part(location=place, channel=envelope.connection, region=rules.region_at(place))
+    region = rules.region_at(place)
+    if envelope.kind in {"price", "price_list"}:
+        region = prices.region_of(envelope, data, known, rules)
+    domain = domain.part(location=place, channel=envelope.connection, region=region)
     case = Case(
         envelope=envelope,
         known=known,

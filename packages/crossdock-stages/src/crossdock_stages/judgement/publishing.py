@@ -3,12 +3,12 @@
 import json
 from dataclasses import replace
 
-from crossdock.canonical import Entity, InventoryLevel, Product
+from crossdock.canonical import Entity, InventoryLevel, Price, Product
 from crossdock.errors import RejectedError
 from crossdock.events import COMMAND_TYPES
 from crossdock.identity import digest
 
-from crossdock_stages.judgement import goods
+from crossdock_stages.judgement import goods, prices
 from crossdock_stages.judgement.basis import (
     Case,
     Decision,
@@ -82,13 +82,20 @@ def anything(case: Case, data: Entity) -> Decision:
     if owners:
         return _in_parts(case, data, owners)
     know = case.learnt(content_mark(data))
+    publish_to = case.domain.publish_to
+    settles: tuple[str, ...] = ()
+    if isinstance(data, Price):
+        if (refused := prices.checked(case, data)) is not None:
+            return refused
+        publish_to, settles = prices.targets(case, data), (case.envelope.subject,)
     skus: tuple[Known, ...] = ()
     if isinstance(data, Product):
         know, skus = goods.listed(case, data, know)
     if case.before is not None and case.before.digest == know.digest:
         return replace(recorded("nothing changed", know), also=skus)
     verb = "create" if kind == "transfer" else "publish"
-    return replace(_tell(case, data, know, f"{kind}.{verb}", case.domain.publish_to), also=skus)
+    told = _tell(case, data, know, f"{kind}.{verb}", publish_to)
+    return replace(told, also=skus, settles=settles)
 
 
 def _in_parts(case: Case, data: Entity, owners: dict[str, str]) -> Decision:
