@@ -6,7 +6,8 @@ The step keeps no state: its events have deterministic ids, so doing it twice sa
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,11 +61,49 @@ def say(
 
     ContractError names connector and topic, pointer and value. Ignore passes through.
     """
-    try:
+    with _named(connector, raw):
         return [
             _complete(fact, connection, raw, source=source, landing_id=landing_id, mode=mode)
             for fact in connector.translate(raw)
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meant:
+    """One fact as its source holds it: under which id of ours, and neither sent nor written out."""
+
+    raw: Raw
+    type: str
+    connection: str
+    subject: str
+    native: str
+    revision: str
+    data: Entity
+    """With the source's own references; those of ours are not filled in."""
+
+
+def meant(connection: str, connector: Connector, raw: Raw) -> list[Meant]:
+    """What `raw` says, for comparing it: a third of the work of `say`, and the same errors."""
+    with _named(connector, raw):
+        return [
+            Meant(
+                raw=raw,
+                type=fact.type,
+                connection=connection,
+                subject=entity_id(connection, fact.kind, fact.native_id),
+                native=fact.native_id,
+                revision=_revision_text(fact.revision),
+                data=fact.data,
+            )
+            for fact in connector.translate(raw)
+        ]
+
+
+@contextmanager
+def _named(connector: Connector, raw: Raw) -> Iterator[None]:
+    """Faults of the content name whose dialect it is."""
+    try:
+        yield
     except ContractError as error:
         raise ContractError(
             f"{connector.name} {raw.topic}: {error.message}",
@@ -144,9 +183,10 @@ _OWN_KINDS: Mapping[type[Entity], Mapping[str, str]] = {
 def _with_ids(entity: Entity, connection: str) -> Entity:
     """Fill the canonical id of every reference that has only the source's own."""
     updates: dict[str, Any] = {}
+    told = vars(entity)  # asking a model for what is no field of it is slow
     kinds = _OWN_KINDS.get(type(entity), _REF_KINDS)
     for name, kind in kinds.items():
-        ref = getattr(entity, name, None)
+        ref = told.get(name)
         if isinstance(ref, EntityRef) and ref.id is None and ref.native_id is not None:
             own_id = entity_id(connection, kind, ref.native_id)
             updates[name] = EntityRef(id=own_id, native_id=ref.native_id)

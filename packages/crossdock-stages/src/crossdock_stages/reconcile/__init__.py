@@ -24,18 +24,19 @@ from crossdock_stages.reconcile.basis import (
     KINDS,
     ROAD,
     Difference,
-    Read,
     Report,
     count,
     pages,
     read,
+    tell,
 )
 from crossdock_stages.reconcile.executed import executed
-from crossdock_stages.reconcile.facts import facts, shipped
+from crossdock_stages.reconcile.facts import doubtful, facts, shipped
 from crossdock_stages.reconcile.repairs import apply
 from crossdock_stages.reconcile.shown import Figures, copied, shown, unlisted
 from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.stock import Spot
+from crossdock_stages.translate import Meant
 
 __all__ = ["KINDS", "ROAD", "Difference", "Report", "apply", "compare"]
 
@@ -63,14 +64,16 @@ async def compare(
             continue
         async for page in _told(report, name, port, window):
             said = read(name, connectors[name], page, report)
-            found = await ledger.read(lambda tx, s=said: facts(tx, domain, s))  # type: ignore[misc]
+            unsure = await ledger.read(lambda tx, s=said: doubtful(tx, s))  # type: ignore[misc]
+            told = tell(connectors[name], unsure, report)
+            found = await ledger.read(lambda tx, t=told: facts(tx, domain, t)) if told else []  # type: ignore[misc]
             if domain == "orders":
                 there = {one.subject for one in found}
-                known = [one for one in said if one[1].envelope.subject not in there]
+                known = [one for one in said if one.subject not in there]
                 found += await ledger.read(lambda tx, s=known: shipped(tx, rules, s))  # type: ignore[misc]
             if copies:  # where the owner's own news has not come, its copies cannot be right
                 gone = {one.subject for one in found}
-                owners |= _figures([one for one in said if one[1].envelope.subject not in gone])
+                owners |= _figures([one for one in said if one.subject not in gone])
             count(report, len(said), found)
     if domain == "inventory" and rules.keeps_stock:
         for name in table.publish_to:
@@ -112,11 +115,11 @@ def _copies(
     return [(name, port) for name, port in there if isinstance(port, Snapshots)]
 
 
-def _figures(said: Sequence[Read]) -> dict[Spot, Figures]:
+def _figures(said: Sequence[Meant]) -> dict[Spot, Figures]:
     return {
-        (data.sku, data.location): (one.envelope.subject, data.sellable, data.on_hand)
-        for _, one, data in said
-        if isinstance(data, InventoryLevel) and data.sellable is not None
+        (data.sku, data.location): (one.subject, data.sellable, data.on_hand)
+        for one in said
+        if isinstance(data := one.data, InventoryLevel) and data.sellable is not None
     }
 
 
@@ -132,7 +135,8 @@ async def _channel(
     seen: set[Spot] = set()
     async for page in pages(port.snapshot(window)):
         said = read(name, connector, page, report)
-        seen |= {(d.sku, d.location) for _, _, d in said if isinstance(d, InventoryLevel)}
+        levels = [one.data for one in said if isinstance(one.data, InventoryLevel)]
+        seen |= {(level.sku, level.location) for level in levels}
         found = await ledger.read(lambda tx, s=said: shown(tx, name, s))  # type: ignore[misc]
         count(report, len(said), found)
     gone = await ledger.read(lambda tx: unlisted(tx, name, seen))

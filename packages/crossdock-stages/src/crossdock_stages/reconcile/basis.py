@@ -10,7 +10,7 @@ from crossdock.connector import Connector, Ignore
 from crossdock.errors import ContractError
 from crossdock.events import EVENT_TYPES, Raw
 
-from crossdock_stages.translate import Said, say
+from crossdock_stages.translate import Meant, Said, meant, say
 
 PAGE = 500
 ROAD = "reconcile"
@@ -82,37 +82,55 @@ async def pages(records: AsyncIterator[Raw]) -> AsyncIterator[list[Raw]]:
         yield page
 
 
-Read = tuple[Raw, Said, Entity]
+Told = tuple[Raw, Said, Entity]
+"""One record with the event that it would be."""
 
 
-def read(name: str, connector: Connector, page: Sequence[Raw], report: Report) -> list[Read]:
-    out: list[Read] = []
+def read(name: str, connector: Connector, page: Sequence[Raw], report: Report) -> list[Meant]:
+    """What these records mean, as far as the domain is about it; the others are noted."""
+    out: list[Meant] = []
     for raw in page:
         try:
-            said = say(name, connector, raw, source="", mode="")
+            facts = meant(name, connector, raw)
         except Ignore:
             continue
         except ContractError as error:
             report.compared += 1
-            report.differences.append(
-                Difference(
-                    domain=report.domain,
-                    kind="unreadable",
-                    connection=name,
-                    subject=raw.key,
-                    label=raw.key,
-                    there=str(error)[:500],
-                    here="",
-                    cause="its record cannot be mapped",
-                    repair="person",
-                )
-            )
+            report.differences.append(_unreadable(report.domain, name, raw, error))
             continue
-        for one in said:
-            model = EVENT_TYPES[one.envelope.name]
-            if one.envelope.kind == KINDS[report.domain]:
-                out.append((raw, one, model.parse(one.body)))
+        out += [one for one in facts if one.data.kind == KINDS[report.domain]]
     return out
+
+
+def tell(connector: Connector, doubtful: Sequence[Meant], report: Report) -> list[Told]:
+    """These as the line would have told them."""
+    out: list[Told] = []
+    for one in doubtful:
+        try:
+            told = say(one.connection, connector, one.raw, source="", mode="")
+        except ContractError as error:
+            report.differences.append(_unreadable(report.domain, one.connection, one.raw, error))
+            continue
+        out += [
+            (one.raw, said, EVENT_TYPES[said.envelope.name].parse(said.body))
+            for said in told
+            if (said.envelope.subject, said.envelope.name) == (one.subject, one.type)
+        ]
+    return out
+
+
+def _unreadable(domain: str, name: str, raw: Raw, error: ContractError) -> Difference:
+    return Difference(
+        domain=domain,
+        kind="unreadable",
+        connection=name,
+        subject=raw.key,
+        label=raw.key,
+        there=str(error)[:500],
+        here="",
+        cause="its record cannot be mapped",
+        repair="person",
+    )
 
 
 def label_of(data: Entity, native: str) -> str:

@@ -11,7 +11,7 @@ from crossdock.canonical import Order
 from crossdock.canonical.order import statuses
 from crossdock.connector import Connector, Ignore, Snapshots, Window
 from crossdock.errors import ContractError
-from crossdock.events import EVENT_TYPES, Raw
+from crossdock.events import Raw
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.book import ZERO, Book
@@ -21,7 +21,7 @@ from crossdock_stages.ledger.tables import cross_references, entities, outbox
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.reconcile.basis import PAGE, Difference, Repair, Report, count, pages
 from crossdock_stages.rules import Domain
-from crossdock_stages.translate import say
+from crossdock_stages.translate import meant
 
 
 @dataclass
@@ -66,13 +66,13 @@ def _order(target: str, connector: Connector, raw: Raw, held: _Held) -> tuple[st
     native = str(body.get("id", "")) if isinstance(body, dict) else ""
     held.names |= {raw.key, raw.delivery_id, native}
     try:
-        said = say(target, connector, raw, source="", mode="")
+        facts = meant(target, connector, raw)
     except (Ignore, ContractError):
         return None
-    for one in said:
-        if one.envelope.kind == "order":
-            held.names.add(one.envelope.native)
-            return one.envelope.native, EVENT_TYPES[one.envelope.name].parse(one.body)  # type: ignore[return-value]
+    for one in facts:
+        if isinstance(one.data, Order):
+            held.names.add(one.native)
+            return one.native, one.data
     return None
 
 

@@ -14,11 +14,18 @@ from crossdock_stages.ledger import things
 from crossdock_stages.ledger.tables import exceptions, inbox, outbox, waiting
 from crossdock_stages.ledger.tables import landing as landing_table
 from crossdock_stages.ledger.things import Known
-from crossdock_stages.reconcile.basis import Difference, Read, Repair, label_of
+from crossdock_stages.reconcile.basis import Difference, Repair, Told, label_of
 from crossdock_stages.rules import Rules
+from crossdock_stages.translate import Meant
 
 
-def facts(tx: Connection, domain: str, said: Sequence[Read]) -> list[Difference]:
+def doubtful(tx: Connection, said: Sequence[Meant]) -> list[Meant]:
+    """Those of these records that the ledger does not know as they are, at first sight."""
+    known = things.known(tx, [one.subject for one in said])
+    return [one for one in said if not _agrees(known.get(one.subject), one.revision, one.data)]
+
+
+def facts(tx: Connection, domain: str, said: Sequence[Told]) -> list[Difference]:
     """What differs of these records, each with what holds its newest news up."""
     known = things.known(tx, [one.envelope.subject for _, one, _ in said])
     differing = [
@@ -123,7 +130,7 @@ def _causes(
 # how much of an order has left, by its channel and by the houses
 
 
-def shipped(tx: Connection, rules: Rules, said: Sequence[Read]) -> list[Difference]:
+def shipped(tx: Connection, rules: Rules, said: Sequence[Meant]) -> list[Difference]:
     """Orders of which the channel shows something else as shipped than the houses told.
 
     Only where the channel is told of shipments, and only what its own hands do not ship.
@@ -132,16 +139,16 @@ def shipped(tx: Connection, rules: Rules, said: Sequence[Read]) -> list[Differen
     if domain is None:
         return []
     told = [
-        (one, data)
-        for _, one, data in said
-        if isinstance(data, Order)
-        and one.envelope.connection in domain.publish_to
-        and one.envelope.connection not in domain.sources
+        (one, one.data)
+        for one in said
+        if isinstance(one.data, Order)
+        and one.connection in domain.publish_to
+        and one.connection not in domain.sources
     ]
-    known = things.known(tx, [one.envelope.subject for one, _ in told])
+    known = things.known(tx, [one.subject for one, _ in told])
     differing = []
     for one, order in told:
-        before = known.get(one.envelope.subject)
+        before = known.get(one.subject)
         if before is None or before.state not in _GIVEN:
             continue
         book = Book.load(before.facts)
@@ -153,21 +160,20 @@ def shipped(tx: Connection, rules: Rules, said: Sequence[Read]) -> list[Differen
             differing.append((one, order, there, here))
     if not differing:
         return []
-    channel = differing[0][0].envelope.connection
-    keys = {one.envelope.subject for one, *_ in differing}
+    channel = differing[0][0].connection
+    keys = {one.subject for one, *_ in differing}
     states = last_commands(tx, channel, keys, _SHIPMENTS)
     out = []
     for one, order, there, here in differing:
-        envelope = one.envelope
-        state = states.get(envelope.subject, "")
+        state = states.get(one.subject, "")
         cause, repair = _not_shown(state, less=there < here)
         out.append(
             Difference(
                 domain="orders",
                 kind="shipped",
-                connection=envelope.connection,
-                subject=envelope.subject,
-                label=label_of(order, envelope.native),
+                connection=one.connection,
+                subject=one.subject,
+                label=label_of(order, one.native),
                 there=f"{there} shipped",
                 here=f"{here} shipped",
                 cause=cause,

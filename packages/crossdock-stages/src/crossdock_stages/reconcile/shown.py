@@ -9,22 +9,24 @@ from crossdock.canonical import InventoryLevel
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.ledger.tables import allotments, effects, offers, outbox
-from crossdock_stages.reconcile.basis import PAGE, Difference, Read, Repair
+from crossdock_stages.reconcile.basis import PAGE, Difference, Repair
 from crossdock_stages.reconcile.facts import last_commands
 from crossdock_stages.stock import Spot
+from crossdock_stages.translate import Meant
 
 Figures = tuple[str, Decimal, Decimal | None]
 """The owner's entity id, what may be sold, and what lies there, where that is told."""
 
 
-def shown(tx: Connection, channel: str, said: Sequence[Read]) -> list[Difference]:
+def shown(tx: Connection, channel: str, said: Sequence[Meant]) -> list[Difference]:
     """What a channel shows, beside what it was told."""
-    spots = {(data.sku, data.location) for _, _, data in said if isinstance(data, InventoryLevel)}
+    levels = [(one.subject, one.data) for one in said if isinstance(one.data, InventoryLevel)]
+    spots = {(data.sku, data.location) for _, data in levels}
     rows = tx.execute(_offers(channel).where(offers.c.sku.in_(sorted({sku for sku, _ in spots}))))
     told = {(row.sku, row.location): row for row in rows}
     out = []
-    for _, one, data in said:
-        if not isinstance(data, InventoryLevel) or data.sellable is None:
+    for subject, data in levels:
+        if data.sellable is None:
             continue
         row = told.get((data.sku, data.location))
         if row is None or not row.told:
@@ -34,9 +36,9 @@ def shown(tx: Connection, channel: str, said: Sequence[Read]) -> list[Difference
             continue
         cause, repair = _why(row.state, dirty=row.dirty)
         out.append(
-            _difference(
-                "shown", channel, one.envelope.subject, data, str(data.sellable), here
-            ).because(cause, repair)
+            _difference("shown", channel, subject, data, str(data.sellable), here).because(
+                cause, repair
+            )
         )
     return out
 
@@ -121,14 +123,15 @@ def _why(state: str | None, *, dirty: bool) -> tuple[str, Repair]:
 
 
 def copied(
-    tx: Connection, target: str, said: Sequence[Read], owners: Mapping[Spot, Figures]
+    tx: Connection, target: str, said: Sequence[Meant], owners: Mapping[Spot, Figures]
 ) -> list[Difference]:
     """What a system that is told of stock has booked, beside what the owner holds now.
 
     What lies there is compared, where both tell it: what each has reserved is its own matter.
     """
     differing = []
-    for _, _, data in said:
+    for one in said:
+        data = one.data
         owner = owners.get((data.sku, data.location)) if isinstance(data, InventoryLevel) else None
         if owner is None or not isinstance(data, InventoryLevel):
             continue
