@@ -262,7 +262,7 @@ class Book:
         """What `dump` wrote; an empty text is an empty book."""
         book = _remembered.get(text)
         if book is None:
-            book = read(text) if text else Book()
+            book = read(text) if text else _EMPTY
             _remember(text, book)
         return book
 
@@ -277,41 +277,43 @@ def _remember(text: str, book: Book) -> None:
 
 
 def read(text: str) -> Book:
-    """`Book.load` from the text alone."""
-    plain = jsontext.parse(text.encode())
-    parts = {
-        name: {
-            key: Part(by, label, _decimals(lines), _decimals(*more))
-            for key, (by, label, lines, *more) in plain.get(name, {}).items()
-        }
-        for name in ("shipped", "returned")
-    }
+    """`Book.load` from the text alone; what a later release wrote besides is left out."""
+    plain = jsontext.parse_own(text.encode())
     per = plain.get("per", {})
-    return Book(
-        currency=plain.get("currency", ""),
-        captured=Decimal(plain["captured"]) if "captured" in plain else None,
-        axes=plain.get("axes", {}),
-        lines={
-            key: Line(
-                Decimal(ordered), Decimal(cancelled), tuple(skus), _decimals(per.get(key, {}))
-            )
-            for key, (ordered, cancelled, *skus) in plain.get("lines", {}).items()
-        },
-        foreign=frozenset(plain.get("foreign", ())),
-        refunded={
-            key: (by, Decimal(money)) for key, (by, money) in plain.get("refunded", {}).items()
-        },
-        holds={key: Hold(*hold) for key, hold in plain.get("holds", {}).items()},
-        passed=plain.get("passed", {}),
-        instructions={key: Instruction(*one) for key, one in plain.get("instructions", {}).items()},
-        places=plain.get("places", {}),
-        stopped=plain.get("stopped", 0),
-        promised=plain.get("promised", ""),
-        held_there=plain.get("held_there", False),
-        called_off=frozenset(plain.get("called_off", ())),
-        execute=plain.get("execute", ""),
-        **parts,
-    )
+    told: dict[str, Any] = {
+        name: _READERS[name](value) if name in _READERS else value
+        for name, value in plain.items()
+        if name in _FIELDS
+    }
+    told["lines"] = {
+        key: Line(Decimal(ordered), Decimal(cancelled), tuple(skus), _decimals(per.get(key)))
+        for key, (ordered, cancelled, *skus) in plain.get("lines", {}).items()
+    }
+    return changed(_EMPTY, **told)
+
+
+_EMPTY = Book()
+_FIELDS = vars(_EMPTY).keys()
+
+
+def _parts(told: Mapping[str, Any]) -> dict[str, Part]:
+    return {
+        key: Part(by, label, _decimals(lines), _decimals(*more))
+        for key, (by, label, lines, *more) in told.items()
+    }
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "captured": Decimal,
+    "foreign": frozenset,
+    "called_off": frozenset,
+    "shipped": _parts,
+    "returned": _parts,
+    "refunded": lambda told: {key: (by, Decimal(money)) for key, (by, money) in told.items()},
+    "holds": lambda told: {key: Hold(*hold) for key, hold in told.items()},
+    "instructions": lambda told: {key: Instruction(*one) for key, one in told.items()},
+}
+"""What is not in the text as it is in the book."""
 
 
 def _line(line: OrderLine) -> Line:

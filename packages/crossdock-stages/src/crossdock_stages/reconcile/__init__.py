@@ -64,13 +64,13 @@ async def compare(
             continue
         async for page in _told(report, name, port, window):
             said = read(name, connectors[name], page, report)
-            unsure = await ledger.read(lambda tx, s=said: doubtful(tx, s))  # type: ignore[misc]
+            unsure, known = await ledger.read(lambda tx, s=said: doubtful(tx, s))  # type: ignore[misc]
             told = tell(connectors[name], unsure, report)
             found = await ledger.read(lambda tx, t=told: facts(tx, domain, t)) if told else []  # type: ignore[misc]
             if domain == "orders":
                 there = {one.subject for one in found}
-                known = [one for one in said if one.subject not in there]
-                found += await ledger.read(lambda tx, s=known: shipped(tx, rules, s))  # type: ignore[misc]
+                rest = [one for one in said if one.subject not in there]
+                found += await ledger.read(lambda tx, s=rest, k=known: shipped(tx, rules, s, k))  # type: ignore[misc]
             if copies:  # where the owner's own news has not come, its copies cannot be right
                 gone = {one.subject for one in found}
                 owners |= _figures([one for one in said if one.subject not in gone])

@@ -1,6 +1,6 @@
 """What owners and channels hold, beside what was decided on from it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 from crossdock.canonical import Entity, Order
@@ -19,10 +19,12 @@ from crossdock_stages.rules import Rules
 from crossdock_stages.translate import Meant
 
 
-def doubtful(tx: Connection, said: Sequence[Meant]) -> list[Meant]:
-    """Those of these records that the ledger does not know as they are, at first sight."""
+def doubtful(tx: Connection, said: Sequence[Meant]) -> tuple[list[Meant], dict[str, Known]]:
+    """Those of these records that the ledger does not know as they are, at first sight, and what
+    it knows of all of them."""
     known = things.known(tx, [one.subject for one in said])
-    return [one for one in said if not _agrees(known.get(one.subject), one.revision, one.data)]
+    unsure = [one for one in said if not _agrees(known.get(one.subject), one.revision, one.data)]
+    return unsure, known
 
 
 def facts(tx: Connection, domain: str, said: Sequence[Told]) -> list[Difference]:
@@ -130,7 +132,9 @@ def _causes(
 # how much of an order has left, by its channel and by the houses
 
 
-def shipped(tx: Connection, rules: Rules, said: Sequence[Meant]) -> list[Difference]:
+def shipped(
+    tx: Connection, rules: Rules, said: Sequence[Meant], known: Mapping[str, Known]
+) -> list[Difference]:
     """Orders of which the channel shows something else as shipped than the houses told.
 
     Only where the channel is told of shipments, and only what its own hands do not ship.
@@ -145,7 +149,6 @@ def shipped(tx: Connection, rules: Rules, said: Sequence[Meant]) -> list[Differe
         and one.connection in domain.publish_to
         and one.connection not in domain.sources
     ]
-    known = things.known(tx, [one.subject for one, _ in told])
     differing = []
     for one, order in told:
         before = known.get(one.subject)
