@@ -92,6 +92,8 @@ def test_every_key_of_the_deployment_is_documented() -> None:
         domains.SettlementConfig,
         domains.OwnedConfig,
         domains.InventoryConfig,
+        domains.CatalogConfig,
+        domains.PricingConfig,
         domains.OverrideConfig,
         domains.LocationConfig,
         domains.DomainsConfig,
