@@ -178,7 +178,8 @@ def test_mapping() -> None:
 
 
 def test_sandboxes() -> None:
-    box = page("sandboxes")["AcmeSandbox"]()
+    names = page("sandboxes")
+    box = names["HeldSandbox"]()
 
     async def tell() -> None:
         async with serve(box.app) as url:
@@ -192,6 +193,7 @@ def test_sandboxes() -> None:
 
     asyncio.run(tell())
     assert box.stock == {"A": "7"}
+    assert box.app.faults == []
 
 
 def test_faults() -> None:
