@@ -50,7 +50,7 @@ def translate(raw: Raw) -> Iterator[Fact]:
     told = 0
     try:
         for event in _facts(raw):
-            if f"{event.kind}/{event.native_id}" not in ours:
+            if not ours or f"{event.kind}/{event.native_id}" not in ours:
                 told += 1
                 yield event
     except ValidationError as error:  # a fault that no reader foresaw is still the sender's
@@ -93,8 +93,8 @@ def _order(raw: Raw, type_: str) -> Iterator[Fact]:
 
 
 def _order_fact(body: Body, raw: Raw, type_: str) -> Fact:
-    document = order(body, raw)
-    updated_at = moment(body, "updated_at", raw.topic)
+    updated_at = moment(body.updated_at, "updated_at", raw.topic)
+    document = order(body, raw, updated_at)
     when = {"order.placed": "placed_at", "order.cancelled": "cancelled_at"}.get(type_, "")
     told = document.get(when)
     return Statement(

@@ -9,10 +9,8 @@ Counters come from the logs in the payload, never from a status word:
   shipped cancelled.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from crossdock.reading import fault
 
@@ -24,21 +22,21 @@ from crossdock_shopify.order_parts import (
     named,
     native_id,
     only_given,
-    side,
+    shop_side,
     summed,
     tax_lines,
 )
-from crossdock_shopify.order_shapes import Body, Line, Refund
+from crossdock_shopify.order_shapes import Body, Line, LineId, Refund
 
 NOT_SHIPPED = frozenset({"cancelled", "error", "failure"})
 """Fulfilments in these states hold no goods of the order."""
 
 
 def order_lines(body: Body, refunds: list[Refund], about: About) -> list[Document]:
-    shipped = _shipped(body, about) if body.get("fulfillments") else {}
+    shipped = _shipped(body, about) if body.fulfillments else {}
     refunded = _refunded_lines(refunds, about) if refunds else {}
     lines = []
-    for index, line in enumerate(body["line_items"]):
+    for index, line in enumerate(body.line_items):
         line_id = native_id(line, about.topic, f"/line_items/{index}")
         refund = refunded.get(line_id, _NO_REFUND)
         counters = _counters(line, index, shipped.get(line_id, 0), refund, about)
@@ -49,28 +47,28 @@ def order_lines(body: Body, refunds: list[Refund], about: About) -> list[Documen
 def _line(line: Line, line_id: str, counters: Document, about: About) -> Document:
     """One position, field by field: this runs more often than anything else here."""
     found: Document = {"line_id": line_id}
-    if sku := line.get("sku"):
-        found["sku"] = sku
-    if title := line.get("name") or line.get("title"):
+    if line.sku:
+        found["sku"] = line.sku
+    if title := line.name or line.title:
         found["title"] = title
-    if product := line.get("product_id"):
-        found["product"] = {"native_id": product}
-    if variant := line.get("variant_id"):
-        found["variant"] = {"native_id": variant}
+    if line.product_id:
+        found["product"] = {"native_id": line.product_id}
+    if line.variant_id:
+        found["variant"] = {"native_id": line.variant_id}
     if nature := _nature(line):
         found["nature"] = nature
-    if not line.get("requires_shipping"):
+    if not line.requires_shipping:
         found["requires_shipping"] = False
-    service = line.get("fulfillment_service") or "manual"
+    service = line.fulfillment_service or "manual"
     if service not in _OWN_HANDS:
         found["fulfilled_by"] = "3pl"
     found.update(counters)
-    found["unit_price"] = {"amount": line["price"], "currency": about.currency}
-    if allocations := line.get("discount_allocations"):
-        found["discounts"] = allocated(allocations, about)
-    if taxes := line.get("tax_lines"):
-        found["taxes"] = tax_lines(taxes, about)
-    if service != "manual" or line.get("properties"):
+    found["unit_price"] = {"amount": line.price, "currency": about.currency}
+    if line.discount_allocations:
+        found["discounts"] = allocated(line.discount_allocations, about)
+    if line.tax_lines:
+        found["taxes"] = tax_lines(line.tax_lines, about)
+    if service != "manual" or line.properties:
         found["extensions"] = _line_extensions(line, service)
     return found
 
@@ -82,7 +80,9 @@ def _counters(
     line: Line, index: int, shipped: int, refund: "_LineRefund", about: About
 ) -> Document:
     """How far the line has come, from the logs."""
-    ordered, current = line["quantity"], line.get("current_quantity")
+    ordered, current = line.quantity, line.current_quantity
+    if current == ordered and not shipped and not about.cancelled and refund is _NO_REFUND:
+        return {"ordered": str(ordered)}
     at = f"/line_items/{index}"
     if shipped > ordered:
         what = f"at least {shipped}, the quantity in fulfillments"
@@ -93,8 +93,6 @@ def _counters(
         what = f"at most {ordered}, the quantity"
         raise fault(about.topic, f"{at}/current_quantity", what, current)
     found: Document = {"ordered": str(ordered)}
-    if current == ordered and not shipped and not about.cancelled and refund is _NO_REFUND:
-        return found
     removed, left = ordered - current, ordered - shipped
     returned = min(refund.returned, shipped, removed)
     cancelled = left if about.cancelled else min(removed - returned, left)
@@ -126,32 +124,27 @@ _NO_REFUND = _LineRefund()
 def _shipped(body: Body, about: About) -> dict[str, int]:
     """Line id to quantity, over all fulfilments that hold goods."""
     shipped: dict[str, int] = {}
-    for f, fulfilment in enumerate(body.get("fulfillments") or ()):
-        if fulfilment.get("status") in NOT_SHIPPED:
+    for f, fulfilment in enumerate(body.fulfillments or ()):
+        if fulfilment.status in NOT_SHIPPED:
             continue
-        for i, line in enumerate(fulfilment.get("line_items") or ()):
+        for i, line in enumerate(fulfilment.line_items or ()):
             line_id = native_id(line, about.topic, f"/fulfillments/{f}/line_items/{i}")
-            shipped[line_id] = shipped.get(line_id, 0) + line["quantity"]
+            shipped[line_id] = shipped.get(line_id, 0) + line.quantity
     return shipped
 
 
 def _refunded_lines(refunds: list[Refund], about: About) -> dict[str, _LineRefund]:
     found: dict[str, _LineRefund] = {}
     for r, refund in enumerate(refunds):
-        for i, item in enumerate(refund.get("refund_line_items") or ()):
+        for i, item in enumerate(refund.refund_line_items or ()):
             at = f"/refunds/{r}/refund_line_items/{i}"
-            inner: Mapping[str, Any] = item.get("line_item") or {"id": item.get("line_item_id")}
+            inner = item.line_item or LineId(id=item.line_item_id)
             entry = found.setdefault(native_id(inner, about.topic, at), _LineRefund())
-            entry.quantity += item["quantity"]
-            if item.get("restock_type") == "return":
-                entry.returned += item["quantity"]
-            amount = side(
-                item.get("subtotal_set"),
-                "shop_money",
-                about.currency,
-                about.topic,
-                f"{at}/subtotal_set",
-            )
+            entry.quantity += item.quantity
+            if item.restock_type == "return":
+                entry.returned += item.quantity
+            pair = item.subtotal_set
+            amount = shop_side(pair, about.currency, about.topic, f"{at}/subtotal_set")
             if amount is not None:
                 entry.amount = (entry.amount or Decimal(0)) + Decimal(amount)
     return found
@@ -159,16 +152,16 @@ def _refunded_lines(refunds: list[Refund], about: About) -> dict[str, _LineRefun
 
 def _nature(line: Line) -> str | None:
     """None for goods, which are the default."""
-    if line.get("gift_card"):
+    if line.gift_card:
         return "gift_card"
-    if line.get("tip") is not None or line.get("tip_payment_gateway"):
+    if line.tip is not None or line.tip_payment_gateway:
         return "tip"
-    return None if line.get("requires_shipping") else "digital"
+    return None if line.requires_shipping else "digital"
 
 
 def _line_extensions(line: Line, service: str) -> Document:
     found = only_given(
-        properties=named(line.get("properties")),
+        properties=named(line.properties),
         fulfillment_service=None if service == "manual" else service,
     )
     return {EXTENSION: found}

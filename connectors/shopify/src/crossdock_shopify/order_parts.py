@@ -1,10 +1,9 @@
 """The smaller parts of a Shopify order, as canonical documents: money, taxes, people, ids. Pure."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from crossdock.canonical import Address
 from crossdock.reading import fault
@@ -12,10 +11,12 @@ from crossdock.reading import fault
 from crossdock_shopify.order_shapes import (
     Allocation,
     Application,
+    Buyer,
     LineId,
     MoneySet,
     Named,
     Person,
+    Side,
     Tax,
 )
 from crossdock_shopify.reading import Obj
@@ -24,8 +25,7 @@ EXTENSION = "com.shopify"
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(NamedTuple):
     """What every part of one order must know."""
 
     topic: str
@@ -35,9 +35,8 @@ class About:
     applications: list[Application]
 
 
-def moment(body: Mapping[str, Any], key: str, topic: str) -> datetime:
-    """The time at `key` in UTC. ContractError: it is missing, or no time that exists."""
-    text = body.get(key)
+def moment(text: str | None, key: str, topic: str) -> datetime:
+    """The time that stands at `key`, in UTC. ContractError: it is missing, or does not exist."""
     try:
         return datetime.fromisoformat(text or "").astimezone(UTC)
     except (ValueError, OverflowError):
@@ -46,21 +45,19 @@ def moment(body: Mapping[str, Any], key: str, topic: str) -> datetime:
 
 def rfc3339(value: datetime) -> str:
     """A time in UTC, as the canonical language writes it."""
-    return value.isoformat()[:-6] + "Z"
+    return value.replace(tzinfo=None).isoformat() + "Z"  # half the cost of isoformat with a zone
 
 
-def native_id(given: LineId | Mapping[str, Any], topic: str, at: str = "") -> str:
+def native_id(given: LineId, topic: str, at: str = "") -> str:
     """The exact numeric id: the tail of `admin_graphql_api_id` where there is one.
 
     Shopify's published samples have rounded numbers beside exact gids (real/README.md, 15a).
     """
-    gid = given.get("admin_graphql_api_id")
-    if gid:
-        return str(gid).rpartition("/")[2].partition("?")[0]
-    number = given.get("id")
-    if number is None:
+    if gid := given.admin_graphql_api_id:
+        return gid.rpartition("/")[2].partition("?")[0]
+    if given.id is None:
         raise fault(topic, f"{at}/id", "a numeric id", None)
-    return str(number)
+    return given.id
 
 
 def full_name(person: Obj) -> str | None:
@@ -69,8 +66,8 @@ def full_name(person: Obj) -> str | None:
     return " ".join(parts)[:10_000] or None
 
 
-def name_of(given: Mapping[str, Any]) -> str | None:
-    parts = [part for part in (given.get("first_name"), given.get("last_name")) if part]
+def name_of(given: Person | Buyer) -> str | None:
+    parts = [part for part in (given.first_name, given.last_name) if part]
     return " ".join(parts)[:10_000] or None
 
 
@@ -78,17 +75,24 @@ def person(given: Person | None) -> Document | None:
     """A REST-shaped address."""
     if given is None:
         return None
-    get = given.get
-    return only_given(
-        full_name=get("name") or name_of(given),
-        company=get("company"),
-        lines=[line for line in (get("address1"), get("address2")) if line],
-        postal_code=get("zip"),
-        locality=get("city"),
-        region=get("province_code") or get("province"),
-        country=get("country_code"),
-        phone=get("phone"),
-    )
+    found: Document = {}
+    if name := given.name or name_of(given):
+        found["full_name"] = name
+    if given.company:
+        found["company"] = given.company
+    if given.address1 or given.address2:
+        found["lines"] = [line for line in (given.address1, given.address2) if line]
+    if given.zip:
+        found["postal_code"] = given.zip
+    if given.city:
+        found["locality"] = given.city
+    if region := given.province_code or given.province:
+        found["region"] = region
+    if given.country_code:
+        found["country"] = given.country_code
+    if given.phone:
+        found["phone"] = given.phone
+    return found
 
 
 def address(given: Obj | None) -> Address | None:
@@ -122,22 +126,23 @@ def summed(amount: Decimal, currency: str, topic: str, at: str) -> Document:
     return money(format(amount, "f"), currency)
 
 
-def side(pair: MoneySet | None, side: str, currency: str, topic: str, at: str) -> str | None:
+def side(found: Side | None, currency: str, topic: str, at: str) -> str | None:
     """The amount on one side of a pair; its currency must be the one expected."""
-    found: Any = (pair or {}).get(side)
     if found is None:
         return None
-    if found["currency_code"] != currency:
-        at = f"{at}/{side}/currency_code"
-        raise fault(topic, at, f"{currency}, the order's own", found["currency_code"])
-    return str(found["amount"])
+    if found.currency_code != currency:
+        at = f"{at}/currency_code"
+        raise fault(topic, at, f"{currency}, the order's own", found.currency_code)
+    return found.amount
+
+
+def shop_side(pair: MoneySet | None, currency: str, topic: str, at: str) -> str | None:
+    """The amount in the shop's currency, which is the order's own."""
+    return side(pair.shop_money, currency, topic, f"{at}/shop_money") if pair else None
 
 
 def named(items: list[Named] | None) -> list[Document]:
-    return [
-        {"name": item.get("name") or "", "value": _scalar(item.get("value"))}
-        for item in items or ()
-    ]
+    return [{"name": item.name or "", "value": _scalar(item.value)} for item in items or ()]
 
 
 def _scalar(value: object) -> str:
@@ -152,13 +157,13 @@ def _scalar(value: object) -> str:
 def allocated(given: list[Allocation] | None, about: About) -> list[Document]:
     found = []
     for item in given or ():
-        index = item["discount_application_index"]
+        index = item.discount_application_index
         known = about.applications[index] if index < len(about.applications) else Application()
         found.append(
             only_given(
-                amount=money(item["amount"], about.currency),
-                code=known.get("code"),
-                title=known.get("title") or known.get("description"),
+                amount=money(item.amount, about.currency),
+                code=known.code,
+                title=known.title or known.description,
             )
         )
     return found
@@ -167,13 +172,13 @@ def allocated(given: list[Allocation] | None, about: About) -> list[Document]:
 def tax_lines(given: Iterable[Tax] | None, about: About) -> list[Document]:
     found = []
     for item in given or ():
-        tax: Document = {"title": item.get("title") or "tax"}
-        if (rate := item.get("rate")) is not None:
+        tax: Document = {"title": item.title or "tax"}
+        if (rate := item.rate) is not None:
             tax["rate"] = rate if isinstance(rate, str) else _plain(rate)
-        tax["amount"] = {"amount": item["price"], "currency": about.currency}
+        tax["amount"] = {"amount": item.price, "currency": about.currency}
         if about.included:
             tax["included"] = True
-        if item.get("channel_liable"):
+        if item.channel_liable:
             tax["remitted_by"] = "marketplace"
         found.append(tax)
     return found

@@ -1,6 +1,6 @@
 """What of an order's body is read, and of which form it is (webhooks 2026-07, REST-shaped).
 
-https://shopify.dev/docs/api/webhooks. Every field may be null or missing but those marked Required.
+https://shopify.dev/docs/api/webhooks. A field that has no None may neither be null nor missing.
 """
 
 from typing import Annotated, Any
@@ -12,10 +12,9 @@ from crossdock.reading import (
     Moment,
     NumericId,
     Ratio,
-    Required,
+    Record,
     Shape,
     Text,
-    TypedDict,
     pattern,
 )
 
@@ -30,217 +29,217 @@ Currency = Annotated[str, pattern("^[A-Z]{3}$", "an ISO 4217 code such as USD")]
 Country = Annotated[str, pattern("^([A-Z]{2})?$", "an ISO 3166 code such as US")]
 
 
-class Side(TypedDict):
+class Side(Record):
     """One side of a pair of sums."""
 
     amount: Amount
     currency_code: Currency
 
 
-class MoneySet(TypedDict, total=False):
+class MoneySet(Record):
     """A sum in the shop's currency and in the customer's."""
 
-    shop_money: Side | None
-    presentment_money: Side | None
+    shop_money: Side | None = None
+    presentment_money: Side | None = None
 
 
-class Tax(TypedDict, total=False):
+class Tax(Record):
     """One tax of a line, of carriage or of the order."""
 
-    title: Text | None
-    rate: Ratio | None
-    price: Required[Amount]
-    channel_liable: Flag | None
+    title: Text | None = None
+    rate: Ratio | None = None
+    price: Amount
+    channel_liable: Flag | None = None
 
 
-class Allocation(TypedDict, total=False):
+class Allocation(Record):
     """A discount's part that falls on one line."""
 
-    amount: Required[Amount]
-    discount_application_index: Required[Count]
+    amount: Amount
+    discount_application_index: Count
 
 
-class Application(TypedDict, total=False):
+class Application(Record):
     """A discount as it was given."""
 
-    code: Text | None
-    title: Text | None
-    description: Text | None
+    code: Text | None = None
+    title: Text | None = None
+    description: Text | None = None
 
 
-class Named(TypedDict, total=False):
+class Named(Record):
     """A property of a line or a note of an order; its value is text nearly always."""
 
-    name: Text | None
-    value: Any
+    name: Text | None = None
+    value: Any = None
 
 
-class LineId(TypedDict, total=False):
+class LineId(Record):
     """Which line is meant."""
 
-    id: NumericId | None
-    admin_graphql_api_id: Gid | None
+    id: NumericId | None = None
+    admin_graphql_api_id: Gid | None = None
 
 
-class Line(LineId, total=False):
+class Line(LineId):
     """One position."""
 
-    sku: Text | None
-    name: Text | None
-    title: Text | None
-    product_id: NumericId | None
-    variant_id: NumericId | None
-    quantity: Required[Count]
-    current_quantity: Count | None
-    requires_shipping: Flag | None
-    gift_card: Flag | None
-    tip: Any
-    tip_payment_gateway: Text | None
-    fulfillment_service: Text | None
-    price: Required[Amount]
-    tax_lines: list[Tax] | None
-    discount_allocations: list[Allocation] | None
-    properties: list[Named] | None
+    sku: Text | None = None
+    name: Text | None = None
+    title: Text | None = None
+    product_id: NumericId | None = None
+    variant_id: NumericId | None = None
+    quantity: Count
+    current_quantity: Count | None = None
+    requires_shipping: Flag | None = None
+    gift_card: Flag | None = None
+    tip: Any = None
+    tip_payment_gateway: Text | None = None
+    fulfillment_service: Text | None = None
+    price: Amount
+    tax_lines: list[Tax] | None = None
+    discount_allocations: list[Allocation] | None = None
+    properties: list[Named] | None = None
 
 
-class Shipping(LineId, total=False):
+class Shipping(LineId):
     """Carriage."""
 
-    title: Text | None
-    code: Text | None
-    price: Required[Amount]
-    tax_lines: list[Tax] | None
-    discount_allocations: list[Allocation] | None
-    is_removed: Flag | None
+    title: Text | None = None
+    code: Text | None = None
+    price: Amount
+    tax_lines: list[Tax] | None = None
+    discount_allocations: list[Allocation] | None = None
+    is_removed: Flag | None = None
 
 
-class Person(TypedDict, total=False):
+class Person(Record):
     """A postal address."""
 
-    name: Text | None
-    first_name: Text | None
-    last_name: Text | None
-    company: Text | None
-    address1: Text | None
-    address2: Text | None
-    zip: Text | None
-    city: Text | None
-    province: Text | None
-    province_code: Text | None
-    country_code: Country | None
-    phone: Text | None
+    name: Text | None = None
+    first_name: Text | None = None
+    last_name: Text | None = None
+    company: Text | None = None
+    address1: Text | None = None
+    address2: Text | None = None
+    zip: Text | None = None
+    city: Text | None = None
+    province: Text | None = None
+    province_code: Text | None = None
+    country_code: Country | None = None
+    phone: Text | None = None
 
 
-class Buyer(LineId, total=False):
+class Buyer(LineId):
     """Who bought."""
 
-    first_name: Text | None
-    last_name: Text | None
-    phone: Text | None
+    first_name: Text | None = None
+    last_name: Text | None = None
+    phone: Text | None = None
 
 
-class Fulfilled(LineId, total=False):
+class Fulfilled(LineId):
     """So much of a line in one fulfilment."""
 
-    quantity: Required[Count]
+    quantity: Count
 
 
-class Fulfilment(TypedDict, total=False):
+class Fulfilment(Record):
     """Goods that left, or were to leave."""
 
-    status: Text | None
-    line_items: list[Fulfilled] | None
+    status: Text | None = None
+    line_items: list[Fulfilled] | None = None
 
 
-class Refunded(TypedDict, total=False):
+class Refunded(Record):
     """So much of a line that was refunded."""
 
-    quantity: Required[Count]
-    restock_type: Text | None
-    line_item: LineId | None
-    line_item_id: NumericId | None
-    subtotal_set: MoneySet | None
+    quantity: Count
+    restock_type: Text | None = None
+    line_item: LineId | None = None
+    line_item_id: NumericId | None = None
+    subtotal_set: MoneySet | None = None
 
 
-class Transaction(TypedDict, total=False):
+class Transaction(Record):
     """Money that moved."""
 
-    kind: Text | None
-    status: Text | None
-    amount: Amount | None
-    currency: Currency | None
+    kind: Text | None = None
+    status: Text | None = None
+    amount: Amount | None = None
+    currency: Currency | None = None
 
 
-class Refund(TypedDict, total=False):
+class Refund(Record):
     """One refund."""
 
-    refund_line_items: list[Refunded] | None
-    transactions: list[Transaction] | None
+    refund_line_items: list[Refunded] | None = None
+    transactions: list[Transaction] | None = None
 
 
-class Code(TypedDict, total=False):
+class Code(Record):
     """A discount code that was typed."""
 
-    code: Text | None
+    code: Text | None = None
 
 
-class Body(LineId, total=False):
+class Body(LineId):
     """An order."""
 
-    name: Text | None
-    currency: Required[Currency]
-    presentment_currency: Currency | None
-    taxes_included: Flag | None
-    processed_at: Moment | None
-    created_at: Moment | None
-    updated_at: Required[Moment]
-    cancelled_at: Moment | None
-    closed_at: Moment | None
-    line_items: Required[list[Line]]
-    shipping_lines: list[Shipping] | None
-    tax_lines: list[Tax] | None
-    discount_applications: list[Application] | None
-    subtotal_price: Amount | None
-    total_discounts: Amount | None
-    total_tax: Amount | None
-    total_price: Required[Amount]
-    total_shipping_price_set: MoneySet | None
-    total_outstanding: Amount | None
-    current_total_price: Amount | None
-    total_tip_received: Amount | None
-    financial_status: Text | None
-    fulfillment_status: Text | None
-    payment_gateway_names: list[Text | None] | None
-    fulfillments: list[Fulfilment] | None
-    refunds: list[Refund] | None
-    customer: Buyer | None
-    email: Text | None
-    contact_email: Text | None
-    phone: Text | None
-    billing_address: Person | None
-    shipping_address: Person | None
-    cancel_reason: Text | None
-    note: Text | None
-    tags: Text | None
-    test: Flag | None
-    source_name: Text | None
-    po_number: Text | None
-    confirmation_number: Text | None
-    customer_locale: Text | None
-    source_identifier: Text | None
-    note_attributes: list[Named] | None
-    discount_codes: list[Code] | None
-    tax_exempt: Flag | None
+    name: Text | None = None
+    currency: Currency
+    presentment_currency: Currency | None = None
+    taxes_included: Flag | None = None
+    processed_at: Moment | None = None
+    created_at: Moment | None = None
+    updated_at: Moment
+    cancelled_at: Moment | None = None
+    closed_at: Moment | None = None
+    line_items: list[Line]
+    shipping_lines: list[Shipping] | None = None
+    tax_lines: list[Tax] | None = None
+    discount_applications: list[Application] | None = None
+    subtotal_price: Amount | None = None
+    total_discounts: Amount | None = None
+    total_tax: Amount | None = None
+    total_price: Amount
+    total_shipping_price_set: MoneySet | None = None
+    total_outstanding: Amount | None = None
+    current_total_price: Amount | None = None
+    total_tip_received: Amount | None = None
+    financial_status: Text | None = None
+    fulfillment_status: Text | None = None
+    payment_gateway_names: list[Text | None] | None = None
+    fulfillments: list[Fulfilment] | None = None
+    refunds: list[Refund] | None = None
+    customer: Buyer | None = None
+    email: Text | None = None
+    contact_email: Text | None = None
+    phone: Text | None = None
+    billing_address: Person | None = None
+    shipping_address: Person | None = None
+    cancel_reason: Text | None = None
+    note: Text | None = None
+    tags: Text | None = None
+    test: Flag | None = None
+    source_name: Text | None = None
+    po_number: Text | None = None
+    confirmation_number: Text | None = None
+    customer_locale: Text | None = None
+    source_identifier: Text | None = None
+    note_attributes: list[Named] | None = None
+    discount_codes: list[Code] | None = None
+    tax_exempt: Flag | None = None
 
 
-class Shown(TypedDict, total=False):
+class Shown(Record):
     """The same order's totals as the customer saw them; read only where the currency differs."""
 
-    subtotal_price_set: MoneySet | None
-    total_discounts_set: MoneySet | None
-    total_shipping_price_set: MoneySet | None
-    total_tax_set: MoneySet | None
-    total_price_set: MoneySet | None
+    subtotal_price_set: MoneySet | None = None
+    total_discounts_set: MoneySet | None = None
+    total_shipping_price_set: MoneySet | None = None
+    total_tax_set: MoneySet | None = None
+    total_price_set: MoneySet | None = None
 
 
 ORDER = Shape(Body)

@@ -243,8 +243,11 @@ def revision_of(moment: datetime | str) -> str:
 
     Text is read by `moment_of`.
     """
-    at = moment_of(moment) if isinstance(moment, str) else moment.astimezone(UTC)
-    return f"{at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    at = moment_of(moment) if isinstance(moment, str) else moment
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    text = at.replace(tzinfo=None).isoformat()  # half the cost of isoformat with a zone
+    return f"{text}Z" if at.microsecond else f"{text}.000000Z"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,14 +71,20 @@ class _Remembered(dict[str, Decimal]):
         )
 
 
+AMOUNTS = _Remembered(AMOUNT_PATTERN, "amount")
+"""Text to the Decimal; looking up text that is no amount raises a ValueError."""
+
+
 class _DecimalText:
     """A Decimal in Python, a decimal string in JSON. Floats and exponents are refused."""
 
-    def __init__(self, pattern: str, name: str, meaning: str) -> None:
+    def __init__(
+        self, pattern: str, name: str, meaning: str, known: _Remembered | None = None
+    ) -> None:
         self.pattern = pattern
         self.name = name
         self.meaning = meaning
-        self._known = _Remembered(pattern, name.lower())
+        self._known = _Remembered(pattern, name.lower()) if known is None else known
 
     def _from_python(self, value: Any) -> Decimal:
         if isinstance(value, str):
@@ -138,6 +144,7 @@ Amount = Annotated[
         "Amount",
         "A decimal as text: at most 18 digits before the point and 6 after it, without exponent, "
         "plus sign or leading zeros.",
+        AMOUNTS,
     ),
 ]
 """A sum of money, in the currency beside it."""

@@ -9,7 +9,7 @@ counters, and puts the values into the model (decision 0015). Of a sum with a de
         d['amount'] = amounts[s.amount]
         if (v := s.currency) is not absent:
             d['currency'] = w = v
-            if w == default: stated()
+            if w == default: refuse()
         m = new(Sum)
         put(m, d)
         return m
@@ -20,28 +20,22 @@ refuses, and lets the model say what is wrong. Without msgspec (extra `fast`) th
 """
 
 import functools
-import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
+from crossdock import structs
 from crossdock.canonical.texts import UTC_PATTERN, reads_instants
 from crossdock.canonical.values import Counted, EntityRef
+from crossdock.structs import REFUSED, Code, Leaf, UnknownError, bounded, only, refuse, struct
 
-msgspec: Any
-try:
-    import msgspec
-except ImportError:  # the extra `fast` is not installed
-    msgspec = None
+__all__ = ["REFUSED", "REMEMBERED", "Wire", "wire"]
 
 REMEMBERED = 4_096
 """How many references are kept: some three megabytes. Then all are forgotten at once."""
-
-REFUSED = (ValueError, RecursionError)
-"""What a wire raises for what it does not take: msgspec's and pydantic's errors are ValueErrors."""
 
 
 class Wire(NamedTuple):
@@ -56,51 +50,25 @@ class Wire(NamedTuple):
 @functools.cache
 def wire(model: type[BaseModel]) -> Wire | None:
     """Made at its first use. None: msgspec is not there, or `model` has what no wire knows."""
+    msgspec = structs.msgspec
     if msgspec is None:
         return None
     model.model_rebuild()
     schema: Any = model.__pydantic_core_schema__
     writer = _Writer(schema)
     try:
-        whole = writer.leaf(schema)
-    except _UnknownError:
+        make, check, type_ = writer.whole(schema)
+    except UnknownError:
         return None
-    make, check = writer.names[whole.make], writer.names[whole.check]
-    decode, convert = msgspec.json.Decoder(whole.type).decode, msgspec.convert
+    decode, convert = msgspec.json.Decoder(type_).decode, msgspec.convert
 
     def read(data: bytes) -> Any:
         return make(decode(data))
 
     def checked(document: Any) -> object:
-        return check(convert(document, whole.type))
+        return check(convert(document, type_))
 
     return Wire(read, checked)
-
-
-class _UnknownError(Exception):
-    """A schema that no wire knows."""
-
-
-class _Leaf(NamedTuple):
-    """A kind of value: its type for msgspec, and what is called to make the model's value of that.
-
-    `check` is called instead where the value is not wanted. A `table` is looked up in, not called.
-    """
-
-    type: Any
-    make: str = ""
-    check: str = ""
-    table: bool = False
-
-    def made(self, value: str) -> str:
-        """The expression for the model's value."""
-        if not self.make:
-            return value
-        return f"{self.make}[{value}]" if self.table else f"{self.make}({value})"
-
-    def checked(self, value: str) -> str:
-        """The expression that raises what msgspec does not."""
-        return f"{self.check}[{value}]" if self.table else f"{self.check}({value})"
 
 
 _ABSENT = object()
@@ -115,16 +83,21 @@ class _Writer:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         known = schema["definitions"] if schema["type"] == "definitions" else ()
         self._definitions = {one["ref"]: one for one in known}
-        self._leaves: dict[type[BaseModel], _Leaf] = {}
-        self._numbers = itertools.count()
-        self.names: dict[str, Any] = {
-            "absent": _ABSENT,
-            "new": object.__new__,
-            "put": vars(BaseModel)["__dict__"].__set__,
-            "stated": _stated,
-        }
+        self._leaves: dict[type[BaseModel], Leaf] = {}
+        self._code = Code(
+            absent=_ABSENT,
+            new=object.__new__,
+            put=vars(BaseModel)["__dict__"].__set__,
+        )
 
-    def leaf(self, node: Any) -> _Leaf:
+    def whole(self, schema: Any) -> tuple[Callable[[Any], Any], Callable[[Any], object], Any]:
+        """The functions of the whole entity, and its struct."""
+        leaf = self.leaf(schema)
+        make = self._code.written("make", [f"return {leaf.made('s')}"])
+        check = self._code.written("check", [leaf.check.format("s") or "pass"])
+        return self._code.names[make], self._code.names[check], leaf.type
+
+    def leaf(self, node: Any) -> Leaf:
         """What becomes of a value of this schema."""
         node = self._meant(node)
         match node["type"]:
@@ -136,24 +109,24 @@ class _Writer:
                     return self._model(node)
                 return self._called(_function(node), self.leaf(inner))
             case "str":
-                _only(node, "strict", "min_length", "max_length", "pattern")
-                text = _Leaf(_bounded(str, node))
-                return self._called(_matching(node["pattern"]), text) if "pattern" in node else text
+                only(node, "strict", "min_length", "max_length", "pattern")
+                form = self._code.matching(node["pattern"]) if "pattern" in node else ""
+                return Leaf(bounded(str, node), form, form)
             case "int":
-                _only(node, "ge", "le")
-                return _Leaf(_bounded(int, node))
+                only(node, "ge", "le")
+                return Leaf(bounded(int, node))
             case "bool" | "any" as kind:
-                _only(node)
-                return _Leaf(bool if kind == "bool" else Any)
+                only(node)
+                return Leaf(bool if kind == "bool" else Any)
             case "literal":
-                _only(node, "expected")
-                return _Leaf(Literal[tuple(node["expected"])])
+                only(node, "expected")
+                return Leaf(Literal[tuple(node["expected"])])
             case "dict":
                 return self._mapping(node)
             case "tuple":
                 return self._items(node)
             case kind:
-                raise _UnknownError(kind)
+                raise UnknownError(kind)
 
     def _meant(self, node: Any) -> Any:
         """Nothing but JSON comes here, and no words are kept."""
@@ -168,49 +141,46 @@ class _Writer:
                 case _:
                     return node
 
-    def _items(self, node: Any) -> _Leaf:
-        _only(node, "items_schema", "variadic_item_index", "min_length", "max_length", "fail_fast")
+    def _items(self, node: Any) -> Leaf:
+        only(node, "items_schema", "variadic_item_index", "min_length", "max_length", "fail_fast")
         if node.get("variadic_item_index") != 0 or len(node["items_schema"]) != 1:
-            raise _UnknownError
+            raise UnknownError
         item = self.leaf(node["items_schema"][0])
         if not item.make:
-            return _Leaf(_bounded(_tuple[item.type, ...], node))
-        check = [f"for x in s: {item.checked('x')}"] if item.check else []
-        return _Leaf(
-            _bounded(_list[item.type], node),
-            self._written("make", [f"return tuple([{item.made('x')} for x in s])"]),
-            self._written("check", check) if check else "",
-        )
+            return Leaf(bounded(_tuple[item.type, ...], node))
+        make = f"tuple([{item.made('x')} for x in {{0}}])"
+        if item.make.endswith("({0})") and item.make[:-5].isidentifier():
+            make = f"tuple(map({item.make[:-5]}, {{0}}))"  # without a function around each item
+        return Leaf(bounded(_list[item.type], node), make, self._each(item, "{0}"))
 
-    def _mapping(self, node: Any) -> _Leaf:
-        _only(node, "keys_schema", "values_schema", "strict")
+    def _mapping(self, node: Any) -> Leaf:
+        only(node, "keys_schema", "values_schema", "strict")
         key, value = self.leaf(node["keys_schema"]), self.leaf(node["values_schema"])
         if key.make:
-            raise _UnknownError
+            raise UnknownError
         type_ = _dict[key.type, value.type]
         if not value.make:
-            return _Leaf(type_)
-        check = [f"for x in s.values(): {value.checked('x')}"] if value.check else []
-        return _Leaf(
-            type_,
-            self._written("make", [f"return {{k: {value.made('x')} for k, x in s.items()}}"]),
-            self._written("check", check) if check else "",
+            return Leaf(type_)
+        make = self._code.written(
+            "make", [f"return {{k: {value.made('x')} for k, x in s.items()}}"]
         )
+        return Leaf(type_, f"{make}({{0}})", self._each(value, "{0}.values()"))
 
-    def _called(self, function: Callable[..., Any], inner: _Leaf) -> _Leaf:
+    def _each(self, item: Leaf, items: str) -> str:
+        if not item.check:
+            return ""
+        check = item.check
+        if check.startswith("for "):  # one line holds one loop
+            check = f"{self._code.written('check', [check.format('s')])}({{0}})"
+        return f"for x in {items}: {check.format('x')}"
+
+    def _called(self, function: Callable[..., Any], inner: Leaf) -> Leaf:
         """A value that `function` makes of what msgspec reads, or refuses."""
         if inner.make:
-            raise _UnknownError
-        if reads_instants(function):
-            function = _instant
-        known = getattr(function, "__self__", None)
-        if isinstance(known, dict) and function == known.__getitem__:
-            name = self._named("known", known)
-            return _Leaf(inner.type, name, name, table=True)
-        name = self._named("function", function)
-        return _Leaf(inner.type, name, name)
+            raise UnknownError
+        return self._code.called(_instant if reads_instants(function) else function, inner.type)
 
-    def _model(self, node: Any) -> _Leaf:
+    def _model(self, node: Any) -> Leaf:
         after = []
         while node["type"] == "function-after":
             after.append(_function(node))
@@ -222,7 +192,7 @@ class _Writer:
 
     def _struct(
         self, cls: type[BaseModel], fields: Mapping[str, Any], after: Sequence[Callable[..., Any]]
-    ) -> _Leaf:
+    ) -> Leaf:
         members: list[tuple[Any, ...]] = []
         template: dict[str, Any] = {}
         needed: dict[str, str] = {}
@@ -231,62 +201,55 @@ class _Writer:
         for name, field in fields.items():
             schema, template[name] = field["schema"], None
             if schema["type"] == "default":
-                _only(schema, "schema", "default")
+                only(schema, "schema", "default")
                 template[name] = default = schema["default"]
                 leaf = self.leaf(_but_null(schema["schema"], default))
                 members.append((name, leaf.type, _ABSENT))
                 given = f"if (v := s.{name}) is not absent:"
-                make += [given, f" d[{name!r}] = w = {leaf.made('v')}", *self._same(default)]
-                check += [given, f" {leaf.checked('v')}"] if leaf.check else []
+                make += [given, *self._optional(name, leaf, default)]
+                check += [given, f" {leaf.check.format('v')}"] if leaf.check else []
             else:
                 leaf = self.leaf(schema)
                 members.append((name, leaf.type))
                 needed[name] = leaf.made(f"s.{name}")
-                check += [leaf.checked(f"s.{name}")] if leaf.check else []
-        type_ = msgspec.defstruct(
-            cls.__name__, members, kw_only=True, forbid_unknown_fields=True, gc=False
-        )
+                check += [leaf.check.format(f"s.{name}")] if leaf.check else []
+        type_ = struct(cls.__name__, members, closed=True)
         if cls is EntityRef:
-            known = self._named("known", _known)
-            values = ", ".join(f"s.{name}" for name in fields)
-            return _Leaf(type_, self._written("make", [f"return {known}[({values})]"]))
-        d = f"{self._named('template', template)}.copy()"
+            values = ", ".join(f"{{0}}.{name}" for name in fields)
+            return Leaf(type_, f"{self._code.named('known', _known)}[({values})]")
+        d = f"{self._code.named('template', template)}.copy()"
         if len(needed) == len(template):
             d = f"{{{', '.join(f'{name!r}: {value}' for name, value in needed.items())}}}"
         else:
             make += [f"d[{name!r}] = {value}" for name, value in needed.items()]
-        make = [f"d = {d}", *make, f"m = new({self._named('model', cls)})", "put(m, d)"]
+        make = [f"d = {d}", *make, f"m = new({self._code.named('model', cls)})", "put(m, d)"]
         asked = _when_asked(cls)
-        make += [f"{asked} m = {self._named('after', function)}(m)" for function in after]
-        maker = self._written(f"make_{cls.__name__}_", [*make, "return m"])
+        make += [f"{asked} m = {self._code.named('after', function)}(m)" for function in after]
+        maker = self._code.written("make", [*make, "return m"])
         if after:
             check = [f"{asked} return {maker}(s)", *check]
-        return _Leaf(type_, maker, self._written("check", check) if check else "")
+        return Leaf(type_, f"{maker}({{0}})", self._checking(check))
 
-    def _same(self, default: Any) -> list[str]:
-        """Refuses what is stated though it is the default: `model_fields_set` could not tell."""
-        if default is None:
-            return []  # null is refused already
-        if isinstance(default, bool):
-            return [f" if {'w' if default else 'not w'}: stated()"]
+    def _checking(self, lines: Sequence[str]) -> str:
+        if len(lines) == 1 and lines[0].startswith("known"):  # a sum has nothing but its amount
+            return lines[0].replace("[s.", "[{0}.")
+        return f"{self._code.written('check', lines)}({{0}})" if lines else ""
+
+    def _optional(self, name: str, leaf: Leaf, default: Any) -> list[str]:
+        """The lines for `v`, which is stated; refused when it is the default.
+
+        For `model_fields_set` could not tell it from what was not stated.
+        """
+        target = f" d[{name!r}] ="
+        if default is None:  # null is refused already
+            return [f"{target} {leaf.made('v')}"]
+        if default is False or default in ((), {}):
+            return [" v or refuse()", f"{target} {leaf.made('v')}"]
         if isinstance(default, BaseModel):
-            return [f" if w.__dict__ == {self._named('default', default.__dict__)}: stated()"]
-        return [f" if w == {self._named('default', default)}: stated()"]
-
-    def _named(self, stem: str, value: Any) -> str:
-        name = f"{stem}{next(self._numbers)}"
-        self.names[name] = value
-        return name
-
-    def _written(self, stem: str, lines: Sequence[str]) -> str:
-        name = f"{stem}{next(self._numbers)}"
-        source = "\n ".join([f"def {name}(s):", *lines])
-        exec(source, self.names)  # noqa: S102 - names of our own models; as dataclasses does it
-        return name
-
-
-def _stated() -> NoReturn:
-    raise ValueError("it states what is the default")
+            same = f"w.__dict__ == {self._code.named('default', default.__dict__)}"
+        else:
+            same = f"w == {self._code.named('default', default)}"
+        return [f"{target} w = {leaf.made('v')}", f" if {same}: refuse()"]
 
 
 def _when_asked(cls: type[BaseModel]) -> str:
@@ -303,19 +266,8 @@ _in_utc = re.compile(UTC_PATTERN, re.ASCII).fullmatch
 
 def _instant(text: str) -> datetime:
     if not _in_utc(text):
-        raise ValueError("not in UTC")
+        refuse("not in UTC")
     return datetime.fromisoformat(text)
-
-
-def _matching(pattern: str) -> Callable[[str], str]:
-    match = re.compile(pattern, re.ASCII).fullmatch
-
-    def matching(text: str) -> str:
-        if not match(text):
-            raise ValueError("another pattern")
-        return text
-
-    return matching
 
 
 class _Known(dict[tuple[object, ...], EntityRef]):
@@ -333,30 +285,19 @@ class _Known(dict[tuple[object, ...], EntityRef]):
 _known = _Known()
 
 
-def _only(node: Mapping[str, Any], *known: str) -> None:
-    """Whatever else a schema may ask for is not known here."""
-    if not node.keys() <= {"type", "ref", "metadata", "serialization", *known}:
-        raise _UnknownError(node["type"])
-
-
-def _bounded(type_: Any, node: Mapping[str, Any]) -> Any:
-    bounds = {key: node[key] for key in ("min_length", "max_length", "ge", "le") if key in node}
-    return Annotated[type_, msgspec.Meta(**bounds)] if bounds else type_
-
-
 def _function(node: Mapping[str, Any]) -> Callable[..., Any]:
-    _only(node, "function", "schema")
+    only(node, "function", "schema")
     if node["function"]["type"] != "no-info":
-        raise _UnknownError
+        raise UnknownError
     function: Callable[..., Any] = node["function"]["function"]
     return function
 
 
 def _fields(node: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields of a model that is nothing but its fields."""
-    _only(node, "cls", "schema", "config", "custom_init", "root_model")
+    only(node, "cls", "schema", "config", "custom_init", "root_model")
     config = node.get("config") or {}
-    _only(node["schema"], "fields", "model_name", "computed_fields")
+    only(node["schema"], "fields", "model_name", "computed_fields")
     if (
         not config.keys() <= {"title", "extra_fields_behavior", "validate_default"}
         or config.get("extra_fields_behavior") == "allow"
@@ -365,16 +306,16 @@ def _fields(node: Mapping[str, Any]) -> Mapping[str, Any]:
         or node.get("root_model")
         or node["cls"].__private_attributes__
     ):
-        raise _UnknownError
+        raise UnknownError
     fields: Mapping[str, Any] = node["schema"]["fields"]
     for field in fields.values():
-        _only(field, "schema")
+        only(field, "schema")
     return fields
 
 
 def _but_null(node: Any, default: Any) -> Any:
     """What may be stated where None is the default."""
     if node["type"] == "nullable" and default is None:
-        _only(node, "schema")
+        only(node, "schema")
         return node["schema"]
     return node
