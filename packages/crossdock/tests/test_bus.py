@@ -41,6 +41,13 @@ class Place:
         return [self.message(number) for number in numbers]
 
 
+class Hasty(Consumer):
+    """A lane whose server waits a second for an acknowledgement."""
+
+    def config(self) -> dict[str, Any]:
+        return {**super().config(), "ack_wait": 1_000_000_000}
+
+
 @pytest.fixture
 def place() -> Place:
     return Place()
@@ -415,12 +422,31 @@ class TestLane:
         assert (first.deliveries, second.deliveries) == (1, 2)
         assert first.sequence == second.sequence
 
-    async def test_what_comes_again_before_it_is_taken_waits_once(
-        self, bus: Bus, place: Place, eventually: Eventually
+    async def test_what_waits_here_behind_a_slow_batch_is_not_given_out_again(
+        self, bus: Bus, place: Place, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        await place.declare(bus)
+        monkeypatch.setattr("crossdock.bus.lane.HOLD_S", 0.2)
+        hasty = Hasty(**vars(place.consumer))
+        await bus.declare([place.stream], [hasty])
         await bus.publish(place.messages(1, 2, 3))
-        lane = bus.lane(place.consumer)
+        lane = bus.lane(hasty)
+        await lane.start()
+        await eventually(lambda: lane.waiting == 3)
+        await asyncio.sleep(1.8)  # the ack wait is over
+        batch = await take(lane, 3)
+        assert [(int(one.body), one.deliveries) for one in batch] == [(1, 1), (2, 1), (3, 1)]
+        await lane.ack(batch)
+        assert await lane.batch(wait_s=0.6) == []
+
+    async def test_what_comes_again_before_it_is_taken_waits_once(
+        self, bus: Bus, place: Place, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As after a lost connection, or when this process stood still."""
+        monkeypatch.setattr("crossdock.bus.lane.HOLD_S", 60)
+        hasty = Hasty(**vars(place.consumer))
+        await bus.declare([place.stream], [hasty])
+        await bus.publish(place.messages(1, 2, 3))
+        lane = bus.lane(hasty)
         await lane.start()
         await eventually(lambda: max((d.deliveries for d in lane._queue.values()), default=0) >= 2)
         batch = await take(lane, 3)

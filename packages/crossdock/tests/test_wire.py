@@ -77,7 +77,7 @@ async def test_one_short_thing_to_many_is_what_publish_sends() -> None:
     for address in addresses:
         await one_by_one.client.publish(address, b"+ACK")
     at_once = FastClient()
-    at_once.publish_to_each(addresses, b"+ACK")
+    at_once.publish_to_each([to.encode() for to in addresses], b"+ACK")
     at_once.publish_to_each([], b"+ACK")
     sent = b"".join(one_by_one.sent).replace(b"  ", b" ")
     assert b"".join(at_once._pending) == sent

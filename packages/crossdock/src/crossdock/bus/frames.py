@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("crossdock.bus")
 
+_PREFIXES = (b"MSG ", b"HMSG ")
 Sink = Callable[[bytes, bytes, bytes, bytes], bool]
 """Is given address, reply, header block and body; False leaves the message to nats-py."""
 
@@ -51,20 +52,29 @@ class Frames(Parser):
                 return
             data = b"".join(held)
             held.clear()
+        client, find, prefixes = self._client, data.find, _PREFIXES
         at, end = 0, len(data)
         while at < end:
-            line_end = data.find(b"\r\n", at)
+            line_end = find(b"\r\n", at)
             if line_end < 0:
                 self._missing = 1
                 break
-            is_message = data.startswith((b"MSG ", b"HMSG "), at)
-            if is_message:
+            if data.startswith(prefixes, at):
                 words = data[at:line_end].split()
-                following = line_end + 4 + _size(words)
+                begin = line_end + 2
+                following = begin + _size(words) + 2
                 if following > end:
                     self._missing = following - end
                     break
-                await self._message(words, data[line_end + 2 : following - 2])
+                cut, subject, sid, reply = _understood(words)
+                head = data[begin : begin + cut] if cut else b""
+                body = data[begin + cut : following - 2]
+                sink = client.direct.get(sid)
+                if sink is not None and _taken(sink, subject, reply, head, body):
+                    client.stats["in_msgs"] += 1
+                    client.stats["in_bytes"] += len(body)
+                else:
+                    await client._process_msg(sid, subject, reply, body, head)
             else:
                 following = line_end + 2
                 await super().parse(data[at:following])
@@ -74,21 +84,15 @@ class Frames(Parser):
         if at < end:
             held.append(data[at:])
 
-    async def _message(self, words: list[bytes], content: bytes) -> None:
-        try:
-            cut = int(words[-2]) if words[0] == b"HMSG" else 0
-            reply = words[3] if len(words) > (5 if cut else 4) else b""
-            subject, sid = words[1], int(words[2])
-        except (ValueError, IndexError):
-            raise ProtocolError(f"nats: malformed {words!r}") from None
-        head, body = (content[:cut], content[cut:]) if cut else (b"", content)
-        client = self._client
-        sink = client.direct.get(sid)
-        if sink is not None and _taken(sink, subject, reply, head, body):
-            client.stats["in_msgs"] += 1
-            client.stats["in_bytes"] += len(body)
-        else:
-            await client._process_msg(sid, subject, reply, body, head)
+
+def _understood(words: list[bytes]) -> tuple[int, bytes, int, bytes]:
+    """Size of the header block, address, number of the subscription, and reply of a message."""
+    try:
+        cut = int(words[-2]) if words[0] == b"HMSG" else 0
+        reply = words[3] if len(words) > (5 if cut else 4) else b""
+        return cut, words[1], int(words[2]), reply
+    except (ValueError, IndexError):
+        raise ProtocolError(f"nats: malformed {words!r}") from None
 
 
 def _size(words: list[bytes]) -> int:

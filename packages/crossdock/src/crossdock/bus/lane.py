@@ -13,7 +13,8 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
@@ -21,44 +22,62 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from crossdock.bus.link import Link
-from crossdock.bus.wire import FIRST_LINE, FastClient, read_headers
+from crossdock.bus.wire import FIRST_LINE, FastClient
 from crossdock.errors import UnavailableError
 
 log = logging.getLogger("crossdock.bus")
 
 GROUP = "runner"
+PIN = "Nats-Pin-Id"
 PULL_BATCH = 100
 PULL_EXPIRES_S = 3.0
 PULLS = 2
 MISSING_S = 0.25
 """How long to wait before asking again a stream or consumer that is not there."""
 DRAIN_S = 2.0
+HOLD_S = 2.0
+"""So often the server is told that what waits here is not forgotten: well within its ack wait."""
 PIN_TTL_S = 8.0
 """A pinned runner that asks for nothing this long has lost the lane."""
 
 
-class Delivery(NamedTuple):
-    """One message as the server gave it; `sequence` is its place in the stream."""
+class Delivery:
+    """One message as the server gave it; `sequence` is its place in the stream.
 
-    headers: dict[str, str]
-    body: bytes
-    reply: str
-    address: str
+    It keeps what came over the wire: headers are read when somebody asks for them.
+    """
+
+    def __init__(self, head: bytes, body: bytes, reply: bytes, subject: bytes) -> None:
+        self.head = head
+        self.body = body
+        self.reply = reply
+        """Where the server wants to hear what became of it (`$JS.ACK.…`)."""
+        self._subject = subject
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """By name; of one that comes twice the last."""
+        return FastClient._parse_header_lines(self.head[len(FIRST_LINE) :])
+
+    @property
+    def address(self) -> str:
+        """Where it was published."""
+        return self._subject.decode()
 
     @property
     def sequence(self) -> int:
-        """Stream sequence, read from the ack address (`$JS.ACK.…`)."""
+        """Stream sequence, read from the ack address."""
         return int(_place(self.reply))
 
     @property
     def deliveries(self) -> int:
         """How often the server has given it out, this time included."""
-        parts = self.reply.split(".")
+        parts = self.reply.split(b".")
         return int(parts[6] if len(parts) >= 11 else parts[4])
 
 
-def _place(reply: str) -> str:
-    parts = reply.split(".")
+def _place(reply: bytes) -> bytes:
+    parts = reply.split(b".")
     return parts[7] if len(parts) >= 11 else parts[5]
 
 
@@ -80,7 +99,7 @@ class Lane:
         self.durable = durable
         self._link = link
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
-        self._queue: dict[str, Delivery] = {}
+        self._queue: dict[bytes, Delivery] = {}
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._wanted = 0
@@ -89,6 +108,8 @@ class Lane:
         self._pulls: dict[str, list[float]] = {}
         self._count = 0
         self._pin = ""
+        self._pin_line = b""
+        self._holding: asyncio.TimerHandle | None = None
         self._paused = True
         link.on_fresh.append(self._bind)
         link.on_again.append(self._ask_anew)
@@ -114,6 +135,9 @@ class Lane:
         asks any more. Batches that were taken must be acknowledged before.
         """
         self._paused = True
+        if self._holding is not None:
+            self._holding.cancel()
+            self._holding = None
         subscription, self._subscription = self._subscription, None
         if subscription is not None and not self._link.client.is_closed:
             try:
@@ -125,7 +149,7 @@ class Lane:
         pin, self._pin = self._pin, ""
         if subscription is None or self._link.client.is_closed:
             return  # nobody can be told; what was given comes again when its time has run out
-        await self._tell(given, b"-NAK")
+        self._tell(given, b"-NAK")
         if pin:  # else the next runner waits until the pin has run out
             unpin = f"$JS.API.CONSUMER.UNPIN.{self.stream}.{self.durable}"
             await self._link.client.publish(unpin, json.dumps({"group": GROUP}).encode())
@@ -171,19 +195,18 @@ class Lane:
 
     def _given(self, subject: bytes, reply: bytes, head: bytes, body: bytes) -> bool:
         """One message, as `Sink`; the server's words about a pull take the long way."""
-        if not reply:
+        if not reply or (head and not head.startswith(FIRST_LINE)):
             return False
-        headers = read_headers(head[len(FIRST_LINE) :]) if head else {}
-        if headers is None:
-            return False
-        self._keep(Delivery(headers, body, reply.decode(), subject.decode()))
+        self._keep(Delivery(head, body, reply, subject))
         return True
 
     async def _told(self, msg: Msg) -> None:
         headers = msg.headers or {}
         status = headers.get("Status")
         if msg.reply or status is None:
-            self._keep(Delivery(headers, msg.data, msg.reply, msg.subject))
+            delivery = Delivery(b"", msg.data, msg.reply.encode(), msg.subject.encode())
+            delivery.headers = headers
+            self._keep(delivery)
             return
         if status == "100":
             return
@@ -201,9 +224,9 @@ class Lane:
         self._ask()
 
     def _keep(self, delivery: Delivery) -> None:
-        pin = delivery.headers.get("Nats-Pin-Id")
-        if pin:
-            self._pin = pin
+        if not self._pin or self._pin_line not in delivery.head:
+            self._pin = delivery.headers.get(PIN, self._pin)
+            self._pin_line = f"\r\n{PIN}: {self._pin}\r\n".encode()
         # a message arrives under its own address, so it is counted to the oldest pull: the server
         # serves pulls in the order they were asked
         if self._pulls:
@@ -215,9 +238,21 @@ class Lane:
                 self._ask()
         # a redelivery of what still waits here takes its place: a paused reader piles up nothing
         self._queue[_place(delivery.reply)] = delivery
+        if self._holding is None:
+            self._hold_soon()
         self._arrived.set()
         if len(self._queue) >= self._wanted:
             self._enough.set()
+
+    def _hold_soon(self) -> None:
+        self._holding = asyncio.get_running_loop().call_later(HOLD_S, self._hold)
+
+    def _hold(self) -> None:
+        """What waits for `batch` behind a slow one must not be given out again meanwhile."""
+        self._holding = None
+        if self._queue:
+            self._tell(list(self._queue.values()), b"+WPI")
+            self._hold_soon()
 
     async def batch(
         self,
@@ -260,18 +295,18 @@ class Lane:
 
     async def ack(self, deliveries: list[Delivery]) -> None:
         """Tell the server these are done. Not confirmed: the inbox absorbs a redelivery."""
-        await self._tell(deliveries, b"+ACK")
+        self._tell(deliveries, b"+ACK")
 
     async def in_progress(self, deliveries: list[Delivery]) -> None:
         """Ask for more time before redelivery."""
-        await self._tell(deliveries, b"+WPI")
+        self._tell(deliveries, b"+WPI")
 
     async def nak(self, deliveries: list[Delivery], delay_s: float) -> None:
         """Give back, to be delivered again after `delay_s`; a bare nak would be instant."""
         body = b'-NAK {"delay": %d}' % max(int(delay_s * 1e9), 1_000_000)
-        await self._tell(deliveries, body)
+        self._tell(deliveries, body)
 
-    async def _tell(self, deliveries: list[Delivery], body: bytes) -> None:
+    def _tell(self, deliveries: list[Delivery], body: bytes) -> None:
         try:
             self._link.client.publish_to_each([one.reply for one in deliveries], body)
         except (UnavailableError, nats.errors.Error, OSError) as error:

@@ -12,9 +12,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import nats.errors
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
 from nats.protocol import command
 
 from crossdock.bus.frames import Frames, Sink
@@ -24,6 +25,8 @@ _KNOWN_NAMES: set[str] = set()
 """Header names found to be tokens, as HTTP has them."""
 _REMEMBERED = 1_000
 FIRST_LINE = b"NATS/1.0\r\n"
+READ_BYTES = 256 * 1024
+"""At once, at most, as uvloop reads; nats-py takes 32 KB."""
 
 
 def header_block(headers: Mapping[str, str]) -> bytes | None:
@@ -73,6 +76,13 @@ def _all_tokens(headers: Mapping[str, str]) -> bool:
     return True
 
 
+class _Transport(TcpTransport):
+    """Whatever has come is taken at once: each read is a task switch, and tears a message."""
+
+    async def read(self, buffer_size: int) -> Any:
+        return await super().read(max(buffer_size, READ_BYTES))
+
+
 class FastClient(Client):
     """The client with all of these replaced, and a way to write many commands at once."""
 
@@ -91,6 +101,11 @@ class FastClient(Client):
         )
         self.direct[subscription._id] = sink
         return subscription
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        if not self._transport and s.uri.scheme not in {"ws", "wss"}:
+            self._transport = _Transport()  # type: ignore[no-untyped-call]
+        await super()._connect_to_server(s)
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
         self.direct.pop(sid, None)
@@ -112,11 +127,11 @@ class FastClient(Client):
         if self.is_connected and self._flush_queue is not None and self._flush_queue.empty():
             self._flush_queue.put_nowait(asyncio.get_running_loop().create_future())
 
-    def publish_to_each(self, subjects: Sequence[str], payload: bytes) -> None:
+    def publish_to_each(self, subjects: Sequence[bytes], payload: bytes) -> None:
         """One short thing to addresses that the server itself gave us; see `write_soon`."""
         tail = b" %d\r\n%b\r\n" % (len(payload), payload)
         if subjects:
-            self.write_soon([b"".join([b"PUB %b%b" % (to.encode(), tail) for to in subjects])])
+            self.write_soon([b"".join([b"PUB %b%b" % (to, tail) for to in subjects])])
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
