@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -542,6 +543,17 @@ class TestTransactions:
             )
 
         assert await sqlite_ledger.write(work) == 0
+
+    async def test_a_closed_one_says_so_and_finishes_what_was_given(self, tmp_path: Path) -> None:
+        async with open_ledger(f"sqlite:///{tmp_path}/l.db") as ledger:
+            last = asyncio.create_task(ledger.read(account))
+            await asyncio.sleep(0)
+        assert (await last).accepted == 0
+        async with asyncio.timeout(20):
+            with pytest.raises(UnavailableError, match="the ledger is closed"):
+                await ledger.read(account)
+            with pytest.raises(UnavailableError, match="the ledger is closed"):
+                await ledger.write(account)
 
 
 class TestSchema:

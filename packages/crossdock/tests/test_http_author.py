@@ -1,6 +1,7 @@
 """What the HTTP client does for a connector's author, against real and hostile servers."""
 
 import asyncio
+import gc
 import gzip
 import logging
 import traceback
@@ -512,6 +513,29 @@ class TestTokens:
             with pytest.raises(UnavailableError) as caught:
                 await http.post("/orders", json={})
         assert caught.value.outcome == "not_sent"
+
+    async def test_a_renewal_that_fails_when_all_have_gone_is_no_noise(self) -> None:
+        """As when a connection is closed while its token is renewed."""
+        noise: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, said: noise.append(said))
+        gone = asyncio.Event()
+
+        async def fetch(_: Http) -> Token:
+            await gone.wait()
+            raise RejectedError("no such client", reason="gone")
+
+        auth = TokenAuth(fetch)
+        async with Http(name="acme", base_url="http://127.0.0.1:9", auth=auth) as http:
+            waiting = [asyncio.create_task(http.get("/orders")) for _ in range(2)]
+            await asyncio.sleep(0.01)
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            gone.set()
+            await asyncio.sleep(0.01)
+        del waiting, http
+        gc.collect()
+        assert noise == []
 
     async def test_whoever_gives_up_waiting_ends_it_for_nobody(self) -> None:
         box = Identity()

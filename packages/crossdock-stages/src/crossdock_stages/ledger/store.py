@@ -206,9 +206,12 @@ class _Jobs:
         self._others: deque[_Job] = deque()
         self._tokens: queue.SimpleQueue[bool] = queue.SimpleQueue()
         """One for each job, and False for the end."""
+        self._ended = False
 
     def put(self, work: Work[T]) -> Future[T]:
-        """Its answer."""
+        """Its answer. UnavailableError after the end, when no thread would ever come to it."""
+        if self._ended:
+            raise UnavailableError("the ledger is closed", outcome="not_sent")
         future: Future[T] = Future()
         (self._soon if isinstance(work, Soon) else self._others).append((work, future))
         self._tokens.put(True)
@@ -216,6 +219,7 @@ class _Jobs:
 
     def end(self) -> None:
         """There will be no more."""
+        self._ended = True
         self._tokens.put(False)
 
     @property
