@@ -29,14 +29,19 @@ def protocol() -> Any:
     class Door(HttpToolsProtocol):
         _head = 0
         """How much has come of a head that is not whole; -1 when no head is awaited."""
-        _patience: asyncio.TimerHandle | None = None
+        _since = 0.0
+        """When that head was first awaited."""
+        _look: asyncio.TimerHandle | None = None
+        """One for the connection's whole life: made anew for each request it would cost more."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self._await_head()
+            self._look = self.loop.call_later(HEAD_S, self._look_at_head)
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._head_is_whole()
+            if self._look is not None:
+                self._look.cancel()
             super().connection_lost(exc)
 
         def on_message_begin(self) -> None:
@@ -44,7 +49,7 @@ def protocol() -> Any:
             self._await_head()
 
         def on_headers_complete(self) -> None:
-            self._head_is_whole()
+            self._head = -1
             super().on_headers_complete()
 
         def data_received(self, data: bytes) -> None:
@@ -59,14 +64,16 @@ def protocol() -> Any:
                 self.transport.close()
 
         def _await_head(self) -> None:
-            self._head_is_whole()
             self._head = 0
-            self._patience = self.loop.call_later(HEAD_S, self.transport.close)
+            self._since = self.loop.time()
 
-        def _head_is_whole(self) -> None:
-            self._head = -1
-            if self._patience is not None:
-                self._patience.cancel()
-                self._patience = None
+        def _look_at_head(self) -> None:
+            left = HEAD_S
+            if self._head >= 0:
+                left = self._since + HEAD_S - self.loop.time()
+            if left > 0:
+                self._look = self.loop.call_later(left, self._look_at_head)
+            else:
+                self.transport.close()
 
     return Door

@@ -39,6 +39,8 @@ RETRY_AFTER_S = 5
 WEEK_S = 7 * 86_400
 BODY_TIMEOUT_S = 30.0
 HOOKS = "/hooks/"
+_START, _BODY = "http.response.start", "http.response.body"
+_JSON = (b"content-type", b"application/json")
 PROBLEMS = "https://crossdock.dev/problems/"
 
 
@@ -64,12 +66,16 @@ def make_app(
         if "/" in name or scope["method"] != "POST":
             await rest(scope, receive, send)
             return
-        request = Request(scope, receive, send)
         try:
-            answer = await gateway.hook(name, request)
+            answer = await gateway.hook(name, scope, receive)
         except Exception as error:  # noqa: BLE001 - told, and answered with 503
-            answer = await _our_fault(request, error)
-        await answer(scope, receive, send)
+            answer = await _our_fault(Request(scope), error)
+        if isinstance(answer, bytes):
+            length = (b"content-length", b"%d" % len(answer))
+            await send({"type": _START, "status": 202, "headers": [length, _JSON]})
+            await send({"type": _BODY, "body": answer})
+        else:
+            await answer(scope, receive, send)
 
     return app
 
@@ -117,19 +123,19 @@ class _Gateway:
         self.hooks = hooks
         self.config = config
 
-    async def hook(self, name: str, request: Request) -> Response:
+    async def hook(self, name: str, scope: Scope, receive: Receive) -> Response | bytes:
+        """The body of a 202, or an answer of another kind."""
         port = self.hooks.get(name)
         if port is None:
             return problem(404, "no-such-connection", "No connection of that name takes webhooks")
         headers = {  # of a header that comes twice the first counts
             key.decode("latin-1"): value.decode("latin-1")
-            for key, value in reversed(request.scope["headers"])
+            for key, value in reversed(scope["headers"])
         }
         if headers.get("content-encoding", "identity") != "identity":
             return problem(415, "encoding", "Send the body without content-encoding")
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await self._body(request, headers.get("content-length", ""))
+            body = await self._body(receive, headers.get("content-length", ""))
         except TimeoutError:
             self.house.meters.add("intake.slow")
             return problem(408, "slow", "The body took too long to arrive")
@@ -141,10 +147,10 @@ class _Gateway:
             limit = self.config.max_body_bytes
             return problem(413, "too-large", "The body is too large", max_body_bytes=limit)
         asked = ports.Request(
-            method=request.method,
-            path=request.scope["path"],
-            url=self._url(request.scope, headers.get("host", "")),
-            query=dict(request.query_params) if request.scope["query_string"] else {},
+            method=scope["method"],
+            path=scope["path"],
+            url=self._url(scope, headers.get("host", "")),
+            query=dict(Request(scope).query_params) if scope["query_string"] else {},
             headers=headers,
             body=body,
         )
@@ -157,21 +163,27 @@ class _Gateway:
             answer = problem(503, "unavailable", "It cannot be stored now; send it again later")
             answer.headers["retry-after"] = str(RETRY_AFTER_S)
             return answer
-        return JSONResponse({"id": accepted.id, "status": accepted.verdict}, 202)
+        return b'{"id":"%b","status":"%b"}' % (accepted.id.encode(), accepted.verdict.encode())
 
-    async def _body(self, request: Request, declared: str) -> bytes | None:
+    async def _body(self, receive: Receive, declared: str) -> bytes | None:
         """The whole body, or None as soon as it is larger than allowed."""
         limit = self.config.max_body_bytes
         if declared.isascii() and declared.isdigit() and int(declared[:12]) > limit:
             return None
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit:
-                return None
-            chunks.append(chunk)
-        return b"".join(chunks)
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            chunks: list[bytes] = []
+            size, more = 0, True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                if size > limit:
+                    return None
+                chunks.append(chunk)
+                more = message.get("more_body", False)
+            return b"".join(chunks)
 
     def _url(self, scope: Scope, host: str) -> str:
         """As the sender wrote it, as far as a proxy in front does not hide it."""

@@ -189,8 +189,12 @@ async def _serve(app: Any, bus_pid: int) -> None:
     import uvicorn
     from crossdock.sockets import listen
 
+    from crossdock_runner.door import protocol
+
     sock = listen(0, "127.0.0.1")
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="off", http=protocol()
+    )
     server = uvicorn.Server(config)
     serving_task = asyncio.create_task(server._serve([sock]))
     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
