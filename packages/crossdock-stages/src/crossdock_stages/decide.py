@@ -75,7 +75,7 @@ class Decide:
         Reading, judging and writing are one transaction: what was judged cannot be out of date
         when it is written, however many runners share the work.
         """
-        parsed, faults = parse(items)
+        parsed, faults = await parse(items, self.house.breath)
         out = await self.house.ledger.write(lambda tx: self._decide(tx, parsed, faults))
         meters = self.house.meters
         meters.add("decide.commands", len(out.sends))

@@ -148,6 +148,7 @@ class Deliver:
         return receipts, troubles
 
     async def _carry_out(self, item: Item, look: _Look) -> Receipt | Exception:
+        await self.house.breath()
         try:
             command = _command(item, look.standings[item.id].attempts + 1, look.native_ids)
         except ContractError as error:
@@ -175,6 +176,7 @@ class Deliver:
             receipt = receipts.get(item.id)
             if receipt is None:
                 continue
+            await self.house.breath()
             refs += _pairs(item, receipt, self.target.name)
             if item.envelope.name == "order.create" and receipt.native_id:
                 events.append(self._submitted(item, receipt.native_id))

@@ -22,6 +22,7 @@ from crossdock.events import Envelope
 from crossdock.identity import digest
 from sqlalchemy.engine import Connection
 
+from crossdock_stages.breath import Breath
 from crossdock_stages.ledger import Ledger, desk
 from crossdock_stages.ledger.desk import Stuck, Waiter
 from crossdock_stages.ledger.tables import claims, landing, outbox
@@ -95,6 +96,7 @@ class House:
     bus: Bus
     ledger: Ledger
     meters: Meters = field(default_factory=Meters)
+    breath: Breath = field(default_factory=Breath)
     pace: Pace = field(default_factory=Pace)
     clock: Callable[[], float] = time.time
     """Epoch seconds; a simulation has its own."""
@@ -256,6 +258,7 @@ class Worker:
         items: list[Item] = []
         broken: list[Stuck] = []
         for delivery in deliveries:
+            await self.house.breath()
             try:
                 envelope = Envelope.read(delivery.headers)
             except ContractError as error:

@@ -8,6 +8,7 @@ from crossdock.errors import ContractError
 from crossdock.events import EVENT_TYPES, Envelope
 from sqlalchemy.engine import Connection
 
+from crossdock_stages.breath import Breath
 from crossdock_stages.harness import Item
 from crossdock_stages.ledger import things
 from crossdock_stages.recovery import Trouble
@@ -24,10 +25,13 @@ class News:
     """`data` as it was told, where nothing of that was changed."""
 
 
-def parse(items: Sequence[Item]) -> tuple[list[tuple[Item, Entity]], list[Trouble]]:
+async def parse(
+    items: Sequence[Item], breath: Breath
+) -> tuple[list[tuple[Item, Entity]], list[Trouble]]:
     parsed: list[tuple[Item, Entity]] = []
     faults: list[Trouble] = []
     for item in items:
+        await breath()
         model = EVENT_TYPES.get(item.envelope.name)
         try:
             if model is None:

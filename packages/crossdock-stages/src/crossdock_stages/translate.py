@@ -3,7 +3,6 @@
 The step keeps no state: its events have deterministic ids, so doing it twice says the same twice.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,10 +33,6 @@ from crossdock_stages.topology import Topology
 
 MAX_KEY = 64
 """As long as the ledger's column; our own ids have 30 characters."""
-
-
-AT_A_STRETCH = 10
-"""After so many payloads others have their turn: a hundred orders take 30 ms."""
 
 
 @dataclass(frozen=True)
@@ -235,9 +230,8 @@ class Translate:
         outgoing: list[Outgoing] = []
         kept: list[dict[str, Any]] = []
         troubles = [item.trouble(behind=reason) for item, reason in behind]
-        for number, item in enumerate(go, 1):
-            if number % AT_A_STRETCH == 0:
-                await asyncio.sleep(0)  # webhooks wait for their answer on the same loop
+        for item in go:
+            await self.house.breath()
             try:
                 said = self._say(item)
                 messages = [self.topology.event(one.envelope, one.body) for one in said]
