@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crossdock.bus import Bus, Consumer, Outgoing, Stream, embedded_server
+from crossdock.bus.lane import GROUP
 
 from crossdock_runner.bench import payloads
 from crossdock_runner.bench.measure import (
@@ -70,6 +71,7 @@ PULL = Row(
         "ours": "Bus.lane: batch of 100, ack each",
         "raw": "raw socket, two pulls of 100, ack each",
         "nats-py": "nats-py fetch(100), ack each",
+        "limit": "raw socket as above, of a consumer pinned to one client, as our lanes are",
     },
     goals=(
         Goal(text="of the raw socket", case="ours", figure="per_s", versus="raw", at_least=0.45),
@@ -124,6 +126,8 @@ def case(name: str, arguments: dict[str, Any]) -> Sample:
     row, _, who = name.partition(".")
     if who.startswith("raw"):
         return _raw_publish(url, count, who) if row == "publish" else _raw_pull(url, count)
+    if who == "limit":
+        return _raw_pinned_pull(url, count)
     work = {
         "publish.ours": _our_publish,
         "publish.ours-envelope": _our_publish_envelope,
@@ -227,6 +231,20 @@ def _raw_pull(url: str, count: int) -> Sample:
     raw, clock = RawNats(url), Clock()
     clock.begin()
     raw.pull_and_ack("$JS.API.CONSUMER.MSG.NEXT.BENCH.plain", count)
+    return clock.end(count)
+
+
+def _raw_pinned_pull(url: str, count: int) -> Sample:
+    """What the server makes of our own consumer: nobody who pulls from it is faster."""
+
+    async def declare() -> None:
+        async with Bus(url) as bus:
+            await bus.declare([STREAM], [CONSUMER])
+
+    asyncio.run(declare())
+    raw, clock = RawNats(url), Clock()
+    clock.begin()
+    raw.pull_and_ack(f"$JS.API.CONSUMER.MSG.NEXT.BENCH.{CONSUMER.name}", count, group=GROUP)
     return clock.end(count)
 
 

@@ -66,11 +66,11 @@ def _limits(document: Mapping[str, Any]) -> Iterator[str]:
     """What a row's case `limit`, which does the least that anybody must, comes to itself."""
     lines = []
     for row in document["rows"]:
-        rates = _figures(document, row["name"], "per_s")
         for goal in row.get("goals", ()):
-            other = rates.get(goal["versus"] or "")
-            if "limit" in rates and other and goal["figure"] == "per_s":
-                most = f"{rates['limit'] / other:.3g}"
+            figures = _figures(document, row["name"], goal["figure"])
+            other = figures.get(goal["versus"] or "")
+            if "limit" in figures and other and goal["figure"] in {"per_s", "rss_mb"}:
+                most = f"{figures['limit'] / other:.3g}"
                 lines.append(f"| {row['name']} | {goal['text']}, {goal['wanted']} | {most} |")
     if lines:
         yield "| row | goal | its case *limit* |"

@@ -28,7 +28,7 @@ from crossdock_runner.bench.measure import (
 
 WELL = ("north", "east", "south")
 SICK = "west"
-PER_S = 10
+PER_S = 30
 TICK_S = 0.1
 CALL_LIMIT_S = 5.0
 """The connections' own time limit for a call."""
@@ -45,7 +45,7 @@ NEIGHBOURS = Row(
     ),
     unit="commands/s",
     shown="p99_ms",
-    rounds=2,
+    rounds=3,
     cases={
         "ours": "all four are well",
         "hanging": "one never answers",

@@ -60,11 +60,14 @@ class RawNats:
             tail = data[cut:]
         self.socket.sendall(b"UNSUB 1\r\n")
 
-    def pull_and_ack(self, next_address: str, count: int, *, ack: bool = True) -> None:
-        """Two pulls of 100 outstanding; every message acknowledged, the last ones confirmed."""
+    def pull_and_ack(self, next_address: str, count: int, *, group: str = "") -> None:
+        """Two pulls of 100 outstanding; every message acknowledged, the last ones confirmed.
+
+        With a `group`, of a consumer that is pinned to one client: the server writes the pin's id
+        into every message and wants it in every further pull.
+        """
         self.socket.sendall(b"SUB _R.c 2\r\n")
-        body = json.dumps({"batch": 100, "expires": 5_000_000_000}).encode()
-        pull = b"PUB %s _R.c %d\r\n%s\r\n" % (next_address.encode(), len(body), body)
+        pull = _pull(next_address, group)
         self.socket.sendall(pull + pull)
         got = answered = 0
         buffer = b""
@@ -84,8 +87,11 @@ class RawNats:
                 # MSG subject sid reply size · HMSG subject sid reply header-size size
                 if len(words) >= 5:
                     got += 1
-                    if ack:
-                        out.append(b"PUB " + words[3] + b" 0\r\n\r\n")
+                    out.append(b"PUB " + words[3] + b" 0\r\n\r\n")
+                    if group and got == 1:
+                        head = buffer[line_end + 2 : line_end + 2 + int(words[-2])]
+                        pin = head.partition(b"Nats-Pin-Id: ")[2].partition(EOL)[0]
+                        pull = _pull(next_address, group, pin.decode())
                 at = following
             buffer = buffer[at:]
             while got - answered >= 100:
@@ -97,6 +103,13 @@ class RawNats:
         while b"PONG" not in buffer:
             buffer = buffer[-16:] + self.socket.recv(65536)
         self.socket.sendall(b"UNSUB 2\r\n")
+
+
+def _pull(next_address: str, group: str, pin: str = "") -> bytes:
+    asked: dict[str, object] = {"batch": 100, "expires": 5_000_000_000}
+    asked |= {"group": group} if group else {}
+    body = json.dumps(asked | ({"id": pin} if pin else {})).encode()
+    return b"PUB %s _R.c %d\r\n%s\r\n" % (next_address.encode(), len(body), body)
 
 
 def wire(address: str, body: bytes, headers: dict[str, str] | None = None) -> bytes:
