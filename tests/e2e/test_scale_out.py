@@ -42,10 +42,13 @@ async def test_runners_and_bus_servers_die_and_nothing_is_lost(
         await driver.ship(seed=1)
         await asyncio.sleep(2)
         site.kill_runner()  # its lanes move to the other runner
-        for _ in range(8):
+        worked: dict[str, int] = {}
+        for _ in range(PATIENCE_S):
             await asyncio.sleep(1)
             await driver.ship(seed=2)
-        worked = (await second.status())["counts"]
+            worked = (await second.status())["counts"]
+            if worked.get("deliver.done", 0) > 0:
+                break
         assert worked.get("deliver.done", 0) > 0, f"the other runner took over: {worked}"
         site.start_runner()
         await site.ready()
@@ -57,6 +60,8 @@ async def test_runners_and_bus_servers_die_and_nothing_is_lost(
     assert judgement.duplicates_in_erp == judgement.lost == 0
 
 
+PATIENCE_S = 60
+"""Within it a dead runner's lanes must move; on a quiet machine it takes 8 s."""
 DRAINS = 4
 """How often a runner is stopped under load; `--timeout 3000` and a larger number for a long run."""
 
@@ -81,12 +86,19 @@ async def test_runners_share_the_work_and_stop_gently_again_and_again(
             second = runners(site, "second")
             await second.ready()
             driver = Driver(site)
-            await asyncio.sleep(3)  # each has heard of the other
-            await driver.sell(20, seed=99)
-            await finish(site, 20, seed=99)
-            parts = [(await second.status())["counts"], await counts(site.gateway)]
-            for stage in ("translate.messages", "decide.messages", "deliver.done"):
-                assert all(part.get(stage, 0) > 0 for part in parts), (stage, parts)
+            sold, idle = 0, ["not looked yet"]
+            while idle and sold < 100:
+                await asyncio.sleep(3)  # on a quiet machine each has heard of the other by then
+                await driver.sell(20, seed=99 + sold)
+                sold += 20
+                await finish(site, sold, seed=99)
+                parts = [(await second.status())["counts"], await counts(site.gateway)]
+                idle = [
+                    stage
+                    for stage in ("translate.messages", "decide.messages", "deliver.done")
+                    if not all(part.get(stage, 0) > 0 for part in parts)
+                ]
+            assert not idle, (idle, parts)
             for number in range(DRAINS):
                 await driver.sell(12, seed=number)
                 await asyncio.sleep(0.4)  # in the midst of it
@@ -101,12 +113,13 @@ async def test_runners_share_the_work_and_stop_gently_again_and_again(
                     site.start_runner()
                 assert code == 0
                 await driver.ship(seed=number)
-            judgement, _ = await finish(site, 20 + 12 * DRAINS, seed=5, stalled_s=90)
+            sold += 12 * DRAINS
+            judgement, _ = await finish(site, sold, seed=5, stalled_s=90)
             logs = [(tmp_path / name).read_text() for name in ("runner.log", "second.log")]
         finally:
             site.stop()
     assert judgement.complete, judgement
-    assert judgement.orders_in_erp == 20 + 12 * DRAINS
+    assert judgement.orders_in_erp == sold
     assert judgement.duplicates_in_erp == judgement.lost == 0
     assert judgement.dead_letters == 0
     for log in logs:
