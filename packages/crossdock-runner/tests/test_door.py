@@ -86,3 +86,38 @@ async def test_bodies_and_later_requests_are_not_counted_as_heads(
         assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
         assert await reader.readexactly(len(str(size))) == str(size).encode()
     writer.close()
+
+
+class Wire(asyncio.Transport):
+    """Writes down what leaves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: list[bytes] = []
+        self.gone = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self.gone
+        self.left.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.gone
+
+    def close(self) -> None:
+        self.gone = True
+
+
+async def test_an_answer_leaves_in_one_piece() -> None:
+    wire = Wire()
+    together = door._Together(wire, asyncio.get_running_loop())
+    for _ in range(2):
+        together.write(b"head ")
+        together.write(b"body ")
+        await asyncio.sleep(0)
+    assert wire.left == [b"head body ", b"head body "]
+    together.write(b"last")
+    together.close()
+    assert (wire.left[-1], wire.gone) == (b"last", True)
+    together.write(b"too late")
+    await asyncio.sleep(0)
+    assert wire.left[-1] == b"last"
