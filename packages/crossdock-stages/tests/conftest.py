@@ -1,6 +1,7 @@
 """Real ledgers: a SQLite file, and a PostgreSQL server started for the session."""
 
 import asyncio
+import gc
 import json
 import time
 from collections import deque
@@ -38,6 +39,18 @@ from crossdock_stages.rules import Rules
 from crossdock_stages.topology import Topology
 
 Eventually = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+def seldom_garbage() -> Iterator[None]:
+    """Python's collector as the runner sets it, for what is measured."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -29,6 +28,7 @@ from crossdock_stages.topology import RAW, Topology
 from crossdock_stages.translate import Translate
 from starlette.types import ASGIApp
 
+from crossdock_runner import garbage
 from crossdock_runner.deployment import Deployment, GatewayConfig
 from crossdock_runner.door import protocol
 from crossdock_runner.gateway import make_app
@@ -83,9 +83,7 @@ class Line:
             for worker in self.workers
         ]
         serving = asyncio.create_task(_serve(server, sock), name="gateway")
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        garbage.tune()
         if ready is not None:
             ready(self.url)
         stopping = asyncio.create_task(stop.wait())

@@ -16,6 +16,7 @@ from crossdock_stages.ledger import Ledger, open_ledger
 from crossdock_stages.reconcile import KINDS, Report, apply, compare
 
 from crossdock_runner import deployment as deployments
+from crossdock_runner import garbage
 from crossdock_runner.deployment import Deployment
 from crossdock_runner.domains import seconds
 from crossdock_runner.output import complain, print_json, say
@@ -67,6 +68,7 @@ async def _run(
             context = Context(connection=name, environment=deployment.environment)
             opening = setup.connector.open(setup.config, context)
             ports[name] = await stack.enter_async_context(opening)
+        garbage.tune()
         return await _compare(deployment, ledger, ports, domains, back_s, do=do)
 
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from crossdock_runner import garbage
 from crossdock_runner.bench import payloads
-from crossdock_runner.bench.measure import Absent, Goal, Measure, Row, Sample, serving, tuned_gc
+from crossdock_runner.bench.measure import Absent, Goal, Measure, Row, Sample, serving
 
 PAGE = 250
 PEERS = {"singer": "singer-sdk", "airbyte": "airbyte-cdk", "dlt": "dlt"}
@@ -184,7 +185,7 @@ async def _ours(url: str, out: Path) -> None:
     from crossdock_stages.translate import say
 
     connector = plugins.load(["shopify"])["shopify"]
-    tuned_gc()
+    garbage.tune()
     checkpoint = out.with_suffix(".checkpoint")
     async with Context(connection="web").http(base_url=url.split("/n/")[0]) as http:
 

@@ -15,6 +15,7 @@ from typing import Any
 from crossdock.bus import Bus, Consumer, Outgoing, Stream, embedded_server
 from crossdock.bus.lane import GROUP
 
+from crossdock_runner import garbage
 from crossdock_runner.bench import payloads
 from crossdock_runner.bench.measure import (
     Absent,
@@ -25,7 +26,6 @@ from crossdock_runner.bench.measure import (
     Sample,
     cpu_s,
     in_child,
-    tuned_gc,
 )
 from crossdock_runner.bench.rawnats import RawNats, wire
 
@@ -178,7 +178,7 @@ async def _our_publish_envelope(url: str, count: int) -> Sample:
 async def _publish_with(url: str, count: int, headers: dict[str, str]) -> Sample:
     body, clock = payloads.body(), Clock()
     async with Bus(url) as bus:
-        tuned_gc()
+        garbage.tune()
         clock.begin()
         for start in range(0, count, CHUNK):
             answers = await bus.publish(
@@ -197,7 +197,7 @@ async def _their_publish(url: str, count: int) -> Sample:
     body, clock = payloads.body(), Clock()
     client = await nats.connect(url, pending_size=32 * 2**20)
     jetstream = client.jetstream(publish_async_max_pending=WINDOW)
-    tuned_gc()
+    garbage.tune()
     clock.begin()
     futures = [
         await jetstream.publish_async("bench.p", body, headers={"Nats-Msg-Id": f"m{number}"})
@@ -214,7 +214,7 @@ async def _our_pull(url: str, count: int) -> Sample:
     async with Bus(url) as bus:
         await bus.declare([STREAM], [CONSUMER])
         lane = bus.lane(CONSUMER)
-        tuned_gc()
+        garbage.tune()
         clock.begin()
         await lane.start()
         got = 0
@@ -273,7 +273,7 @@ async def _their_pull(url: str, count: int) -> Sample:
     client = await nats.connect(url)
     jetstream = client.jetstream()
     subscription = await jetstream.pull_subscribe_bind(consumer="plain", stream="BENCH")
-    tuned_gc()
+    garbage.tune()
     clock.begin()
     got = 0
     while got < count:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from crossdock_runner import garbage
 from crossdock_runner.bench import payloads
 from crossdock_runner.bench.measure import (
     Absent,
@@ -16,7 +17,6 @@ from crossdock_runner.bench.measure import (
     Sample,
     in_child,
     own_rss_mb,
-    tuned_gc,
 )
 
 PARSE = Row(
@@ -150,7 +150,7 @@ def timed(work: Callable[[], object], budget_s: float) -> Sample:
     """CPU time of one call: the best of ten stretches, for only disturbance can add to it."""
     for _ in range(20):
         work()
-    tuned_gc()
+    garbage.tune()
     started, times = time.process_time(), 5
     for _ in range(times):
         work()

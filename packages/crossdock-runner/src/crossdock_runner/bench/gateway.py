@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from crossdock_runner import garbage
 from crossdock_runner.bench.load import SECRET, SHOP
 from crossdock_runner.bench.measure import (
     Goal,
@@ -23,7 +24,6 @@ from crossdock_runner.bench.measure import (
     in_child,
     rss_mb,
     serving,
-    tuned_gc,
 )
 
 CONNECTIONS = 64
@@ -198,7 +198,7 @@ async def _serve(app: Any, bus_pid: int) -> None:
     serving_task = asyncio.create_task(server._serve([sock]))
     while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
         await asyncio.sleep(0.005)
-    tuned_gc()
+    garbage.tune()
     url = f"http://127.0.0.1:{sock.getsockname()[1]}"
     sys.stdout.write(json.dumps({"url": url, "bus_pid": bus_pid}) + "\n")
     sys.stdout.flush()

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from crossdock_runner.bench.measure import Clock, Goal, Measure, Row, Sample, in_child, tuned_gc
+from crossdock_runner import garbage
+from crossdock_runner.bench.measure import Clock, Goal, Measure, Row, Sample, in_child
 
 BATCH = 100
 
@@ -104,7 +105,7 @@ async def _rows(name: str, folder: Path, budget_s: float) -> Sample:
             await write(done, 1)
             done += 1
         times.clear()
-        tuned_gc()
+        garbage.tune()
         first = done
         clock.begin()
         deadline = time.perf_counter() + budget_s

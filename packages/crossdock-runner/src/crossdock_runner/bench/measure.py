@@ -1,7 +1,6 @@
 """What a measurement is, how it is taken in a process of its own, and what the machine is."""
 
 import contextlib
-import gc
 import json
 import os
 import platform
@@ -144,13 +143,6 @@ def cpu_s(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return 0.0
-
-
-def tuned_gc() -> None:
-    """The collector as `crossdock run` sets it."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def in_child(module: str, case: str, **arguments: Any) -> Sample:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+from crossdock_runner import garbage
 from crossdock_runner.bench.measure import (
     Clock,
     Goal,
@@ -23,7 +24,6 @@ from crossdock_runner.bench.measure import (
     in_child,
     percentile,
     serving,
-    tuned_gc,
 )
 
 WELL = ("north", "east", "south")
@@ -222,7 +222,7 @@ async def _deliver(folder: Path, url: str, seconds: float) -> Sample:
             messages: list[Outgoing] = [one.message for one in wishes]
             await bus.publish(messages)
 
-        tuned_gc()
+        garbage.tune()
         running = [asyncio.create_task(worker.run()) for worker in workers]
         opened_s, started, number = 0.0, time.perf_counter(), 0
         tasks: set[asyncio.Task[None]] = set()

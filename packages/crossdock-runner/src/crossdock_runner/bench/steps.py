@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from crossdock_runner import garbage
 from crossdock_runner.bench import payloads
 from crossdock_runner.bench.load import SECRET, SHOP, signed
 from crossdock_runner.bench.measure import (
@@ -21,7 +22,6 @@ from crossdock_runner.bench.measure import (
     Sample,
     in_child,
     own_rss_mb,
-    tuned_gc,
 )
 
 BATCH = 50
@@ -207,7 +207,7 @@ async def _all(folder: Path, orders: int) -> Sample:
 
         await whole_way(range(BATCH))  # what is made at first use is not an order's cost
         watch.figures.clear()
-        tuned_gc()
+        garbage.tune()
         wall, cpu = time.perf_counter(), time.process_time()
         await whole_way(range(BATCH, BATCH + orders))
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from crossdock_runner import garbage
 from crossdock_runner.bench import payloads
 from crossdock_runner.bench.measure import (
     Absent,
@@ -26,7 +27,6 @@ from crossdock_runner.bench.measure import (
     Sample,
     cpu_s,
     in_child,
-    tuned_gc,
 )
 from crossdock_runner.bench.rawnats import RawNats, wire
 
@@ -189,7 +189,7 @@ async def _limit(orders: Path, ledger_file: str) -> Sample:
     import_module("crossdock_stages.harness")
     clock, count = Clock(), 0
     async with open_ledger(f"sqlite:///{ledger_file}"):
-        tuned_gc()
+        garbage.tune()
         clock.begin()
         with orders.open("rb") as lines:
             for body in lines:
@@ -265,7 +265,7 @@ async def _ours(url: str, count: int, lanes: Sequence[str], ledger_file: str) ->
         house = House(bus=bus, ledger=ledger)
         stage = Smallest(house)
         workers = [Worker(stage, bus.lane(consumer), house) for consumer in consumers]
-        tuned_gc()
+        garbage.tune()
         clock.begin()
         tasks = [asyncio.create_task(worker.run()) for worker in workers]
         while done < count:
@@ -312,7 +312,7 @@ async def _faststream(url: str, count: int, *, tuned: bool) -> Sample:
     if tuned:
         pull = PullSub(batch_size=100, batch=True)
         broker.subscriber("bench.in.>", stream=incoming, durable=durable, pull_sub=pull)(many)
-        tuned_gc()
+        garbage.tune()
     else:
         handler = broker.publisher("bench.out.o", stream=out)(one)
         broker.subscriber("bench.in.>", stream=incoming, durable=durable)(handler)
