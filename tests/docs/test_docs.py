@@ -92,6 +92,7 @@ def test_every_key_of_the_deployment_is_documented() -> None:
         domains.SettlementConfig,
         domains.OwnedConfig,
         domains.InventoryConfig,
+        domains.FulfillmentConfig,
         domains.CatalogConfig,
         domains.PricingConfig,
         domains.OverrideConfig,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from cronsim import CronSim, CronSimError
 from crossdock_stages.allocation import Allocation
 from crossdock_stages.rules import Domain, Override, Place
+from crossdock_stages.shipfrom import Rule
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -157,6 +158,15 @@ class OwnedConfig(_DomainConfig):
     """Who is told what it says."""
 
 
+class FulfillmentConfig(OwnedConfig):
+    """The domain of shipments."""
+
+    split: Literal["never", "line", "quantity"] = "line"
+    """How an order may be parted over places: never, by its lines, or also within a line."""
+    max_parcels: Annotated[int, Field(ge=1, le=100)] | None = None
+    """How many places may ship of one order at most."""
+
+
 class CatalogConfig(OwnedConfig):
     """The domain of products."""
 
@@ -202,7 +212,7 @@ class DomainsConfig(_Part):
 
     orders: OrdersConfig | None = None
     inventory: InventoryConfig | None = None
-    fulfillment: OwnedConfig | None = None
+    fulfillment: FulfillmentConfig | None = None
     returns: ReturnsConfig | None = None
     catalog: CatalogConfig | None = None
     pricing: PricingConfig | None = None
@@ -230,6 +240,8 @@ def _domain(part: Any) -> Domain:
     }
     if isinstance(part, SettlementConfig):
         return Domain(capture=part.sources, execute=part.book, **common)
+    if isinstance(part, FulfillmentConfig):
+        common["ship"] = Rule(split=part.split, parcels=part.max_parcels)
     if isinstance(part, PricingConfig):
         common |= {"currency": part.currency, "tax": part.tax}
     if isinstance(part, CatalogConfig):

@@ -75,5 +75,9 @@ def _words(found: Measured) -> str:
 
 
 def _plain(name: str, domain: Domain, found: Measured | None) -> dict[str, Any]:
-    plain = {**vars(domain), "overrides": [vars(one) for one in domain.overrides]}
+    plain = {
+        **vars(domain),
+        "ship": vars(domain.ship),
+        "overrides": [vars(one) for one in domain.overrides],
+    }
     return {"domain": name, **plain, "measured": vars(found) if found else None}

@@ -55,6 +55,8 @@ class Part:
     name: str
     lines: Mapping[str, Decimal]
     parts: Mapping[str, Decimal] = field(default_factory=dict)
+    place: str = ""
+    """Where it left from, where the order is split over places."""
 
     def touches(self, line_id: str) -> bool:
         """Whether anything of this line is in it."""
@@ -104,6 +106,8 @@ class Book:
     """By place."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Lines that ship from another place than the first of the rule, for it had them all."""
+    splits: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    """Lines that no place has whole: how much of them ships from which."""
     stopped: int = 0
     """How often the houses were called off for a hold: tells the next instructions from those."""
     promised: str = ""
@@ -154,6 +158,47 @@ class Book:
         if line is None:
             return ZERO
         return line.ordered - line.cancelled - self.shipped_of(line_id)
+
+    def left_from(self, line_id: str) -> dict[str, Decimal]:
+        """How much of a split line has left each of its places.
+
+        What a house told without a place counts for the first that still has some.
+        """
+        split = self.splits.get(line_id, {})
+        gone = dict.fromkeys(split, ZERO)
+        elsewhere = ZERO
+        for part in self.shipped.values():
+            quantity = part.lines.get(line_id, ZERO)
+            if part.place in split:
+                here = max(min(quantity, split[part.place] - gone[part.place]), ZERO)
+                gone[part.place] += here
+                quantity -= here
+            elsewhere += quantity
+        for place in split:
+            here = min(elsewhere, split[place] - gone[place])
+            gone[place] += here
+            elsewhere -= here
+        return gone
+
+    def portions(self, line_id: str, place: str) -> Mapping[str, tuple[Decimal, Decimal]]:
+        """Place to how much of a line ships from there in all, and how much of it still has to;
+        `place` is where it ships from unless it is split."""
+        split = self.splits.get(line_id)
+        line = self.lines.get(line_id)
+        if not split or line is None:
+            whole = line.ordered - line.cancelled if line else ZERO
+            return {place: (whole, self.open_of(line_id))}
+        gone = self.left_from(line_id)
+        return {one: (amount, amount - gone[one]) for one, amount in split.items()}
+
+    def place_of(self, house: str, place: str | None) -> str:
+        """Where a shipment of a split order left from: as it says, else where its house ships."""
+        if not self.splits:
+            return ""
+        if place:
+            return place
+        there = [key for key, one in self.instructions.items() if one.house == house]
+        return there[0] if len(there) == 1 else ""
 
     @property
     def anything_shipped(self) -> bool:
@@ -227,7 +272,12 @@ class Book:
                         part.by,
                         part.name,
                         {k: str(v) for k, v in part.lines.items()},
-                        *([{k: str(v) for k, v in part.parts.items()}] if part.parts else []),
+                        *(
+                            [{k: str(v) for k, v in part.parts.items()}]
+                            if part.parts or part.place
+                            else []
+                        ),
+                        *([part.place] if part.place else []),
                     ]
                     for key, part in parts.items()
                 }
@@ -243,6 +293,11 @@ class Book:
             }
         if self.places:
             plain["places"] = dict(self.places)
+        if self.splits:
+            plain["splits"] = {
+                key: {place: str(quantity) for place, quantity in split.items()}
+                for key, split in self.splits.items()
+            }
         if self.stopped:
             plain["stopped"] = self.stopped
         if self.promised:
@@ -298,7 +353,7 @@ _FIELDS = vars(_EMPTY).keys()
 
 def _parts(told: Mapping[str, Any]) -> dict[str, Part]:
     return {
-        key: Part(by, label, _decimals(lines), _decimals(*more))
+        key: Part(by, label, _decimals(lines), _decimals(*more[:1]), *more[1:])
         for key, (by, label, lines, *more) in told.items()
     }
 
@@ -307,6 +362,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "captured": Decimal,
     "foreign": frozenset,
     "called_off": frozenset,
+    "splits": lambda told: {key: _decimals(split) for key, split in told.items()},
     "shipped": _parts,
     "returned": _parts,
     "refunded": lambda told: {key: (by, Decimal(money)) for key, (by, money) in told.items()},

@@ -7,6 +7,7 @@ follows, all events of a batch in one transaction.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
 from crossdock.bus import Outgoing
@@ -365,7 +366,7 @@ def _missing(ahead: Ahead | None, here: set[str]) -> str | None:
 
 def _stock(
     room: Stockroom | None, one: News, known: Mapping[str, Known]
-) -> tuple[tuple[Shortage, ...], dict[str, str]]:
+) -> tuple[tuple[Shortage, ...], dict[str, dict[str, Decimal]]]:
     """What is missing for the order that this event is about, and where its lines are."""
     if room is None:
         return (), {}
@@ -373,12 +374,16 @@ def _stock(
         order = known.get(one.envelope.subject)
         book = Book.load(order.facts if order else "")
         own = one.envelope.subject
-        return room.shortages(own, one.data, book), room.places(own, one.data, book)
+        # nothing is placed for good until somebody was given it
+        placed = Book() if judgement.is_checked(order) else book
+        return room.shortages(own, one.data, book), room.places(own, one.data, placed)
     if isinstance(one.data, Hold):
         order = known.get(one.data.order.id or "")
         if order is not None and order.body:
             book = Book.load(order.facts)
-            return room.shortages(order.id, Order.parse(order.body), book), {}
+            whole = Order.parse(order.body)
+            placed = Book() if judgement.is_checked(order) else book
+            return room.shortages(order.id, whole, book), room.places(order.id, whole, placed)
     return (), {}
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from crossdock.checks import Check
 
 from crossdock_stages.allocation import Allocation
+from crossdock_stages.shipfrom import WHOLE_LINES, Rule
 from crossdock_stages.stock import ZERO, Policy
 
 DOMAINS: Mapping[str, str] = {
@@ -135,6 +136,8 @@ class Domain:
     """Pricing: what is sold in; None: whatever the owner says."""
     tax: str | None = None
     """Pricing: whether taxes are `included` in prices or come `on_top`; None: either."""
+    ship: Rule = WHOLE_LINES
+    """Fulfilment: how an order may be parted over places."""
     exchanges: str = "received"
     """Returns: when the new goods of an exchange leave: agreed, received, inspected."""
     complete: bool = True

@@ -161,6 +161,41 @@ def share_out(
     return _together(out), missing
 
 
+def split_rows(
+    needs: Sequence[tuple[OrderLine, str, Decimal]], book: Book
+) -> list[tuple[str, str, Decimal]]:
+    """What of these is split over places and still to leave them: (line id, location, quantity)."""
+    return [
+        (line.line_id, place, open_)
+        for line, _, _ in needs
+        if line.line_id in book.splits
+        for place, (_, open_) in book.portions(line.line_id, "").items()
+        if open_ > 0
+    ]
+
+
+def leaving(
+    rows: Sequence[Reservation], place: str, quantity: Decimal, before: Decimal | None
+) -> list[tuple[Reservation, Decimal]]:
+    """How much of these reservations of one line leaves with a shipment of `quantity`.
+
+    `before` is how much of the line was open before it; None where `quantity` counts a bundle's
+    component. What lies at `place` goes first.
+    """
+    out: list[tuple[Reservation, Decimal]] = []
+    for sku in dict.fromkeys(row.sku for row in rows):
+        own = [row for row in rows if row.sku == sku]
+        rest = quantity
+        if before is not None:
+            rest = sum((row.quantity for row in own), ZERO) * quantity / before
+        for row in sorted(own, key=lambda one: one.location != place):
+            moved = min(row.quantity, rest)
+            if moved > 0:
+                out.append((row, moved))
+                rest -= moved
+    return out
+
+
 def _together(rows: list[tuple[str, str, Decimal]]) -> list[tuple[str, str, Decimal]]:
     sums: dict[tuple[str, str], Decimal] = {}
     for line_id, place, quantity in rows:

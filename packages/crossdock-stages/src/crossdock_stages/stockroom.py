@@ -22,6 +22,7 @@ from crossdock_stages.ledger.stockbook import Offer, Spotted
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.pace import Pace
 from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.shipfrom import place_lines
 from crossdock_stages.stock import (
     Position,
     Reservation,
@@ -29,7 +30,9 @@ from crossdock_stages.stock import (
     Spot,
     available,
     handed_over,
+    leaving,
     share_out,
+    split_rows,
     wanted,
 )
 
@@ -109,21 +112,17 @@ class Stockroom:
                 out.append(Shortage(sku, asked, asked - missing, incoming))
         return tuple(out)
 
-    def places(self, order_id: str, order: Order, book: Book) -> dict[str, str]:
-        """New lines that the first place of the rule cannot ship whole, and the next one can."""
+    def places(self, order_id: str, order: Order, book: Book) -> dict[str, dict[str, Decimal]]:
+        """Lines that do not ship whole from the first place of the rule; what `book` has stays."""
         prefer = self._prefer(order)
-        out: dict[str, str] = {}
-        for sku, needs in wanted(order, book).items() if len(prefer) > 1 else ():
-            rest = self._left(sku, but=order_id)
-            for line, _, quantity in needs:
-                if line.location or line.components or line.line_id in book.lines:
-                    continue
-                able = [place for place in prefer if rest.get(place, ZERO) >= quantity]
-                if able:
-                    rest[able[0]] -= quantity
-                    if able[0] != prefer[0]:
-                        out[line.line_id] = able[0]
-        return out
+        fulfillment = self.rules.domains.get("fulfillment")
+        if len(prefer) < 2 or fulfillment is None:
+            return {}
+        rows = [row for rows in wanted(order, book).values() for row in rows]
+        rows = [row for row in rows if row[0].line_id not in book.lines]
+        left = {sku: self._left(sku, but=order_id) for _, sku, _ in rows}
+        used = book.places.values()
+        return place_lines(order, rows, left, prefer, fulfillment.ship, used)
 
     def _prefer(self, order: Order) -> tuple[str, ...]:
         """The places that ship to where the order goes, in the order of the rule."""
@@ -202,8 +201,12 @@ class Stockroom:
         keep_s = self.inventory.reserve_s if now_known.state == HELD else GIVEN_S
         for sku, rows in needs.items():
             left = self._left(sku, but=order_id)
-            shared, _ = share_out(rows, left, self._prefer(order), book.places)
-            for line_id, location, quantity in shared:
+            split = split_rows(rows, book)
+            for _, place, quantity in split:
+                left[place] = left.get(place, ZERO) - quantity
+            rest = [row for row in rows if row[0].line_id not in book.splits]
+            shared, _ = share_out(rest, left, self._prefer(order), book.places)
+            for line_id, location, quantity in (*split, *shared):
                 row = Reservation(
                     order_id=order_id,
                     line_id=line_id,
@@ -250,16 +253,11 @@ class Stockroom:
             part = sold is not None and sold.is_part(line.sku)
             if part:
                 rows = [row for row in rows if row.sku == line.sku]
-            here = [row for row in rows if row.location == data.location] or rows
             if any(f"{line.line_id}~{mark}" == r.line_id for r in self._of(order.id)):
                 continue  # told before
-            left = {row: row.quantity for row in here}
+            place = data.location or book.place_of(envelope.connection, None)
             before = line.quantity + max(book.open_of(line.line_id), ZERO)
-            for row in here:
-                share = line.quantity if part else row.quantity * line.quantity / before
-                moved = min(left[row], share)
-                if moved <= 0:
-                    continue
+            for row, moved in leaving(rows, place, line.quantity, None if part else before):
                 self._end([row])
                 if row.quantity > moved:
                     self._set(replace(row, quantity=row.quantity - moved))

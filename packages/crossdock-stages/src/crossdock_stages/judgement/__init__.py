@@ -4,6 +4,7 @@ fact + known + rules → Decision: applied or ignored with a reason, new knowled
 """
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from crossdock.canonical import (
     Cancellation,
@@ -119,7 +120,7 @@ def judge(
     rules: Rules,
     twins: tuple[Twin, ...] = (),
     shortages: tuple[Shortage, ...] = (),
-    places: Mapping[str, str] | None = None,
+    places: Mapping[str, Mapping[str, Decimal]] | None = None,
     *,
     text: bytes = b"",
 ) -> Decision:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from crossdock import jsontext
 from crossdock.canonical import Entity
@@ -76,8 +77,8 @@ class Case:
     domain: Domain
     twins: tuple[Twin, ...] = ()
     shortages: tuple[Shortage, ...] = ()
-    places: Mapping[str, str] = field(default_factory=dict)
-    """Lines to the place that has all of them, where the rule's first place has not."""
+    places: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    """Lines to the places that ship so much of them, where that is not all from the first one."""
     text: bytes = b""
     """The event's entity as it was told, where that says the same as writing it out again."""
 

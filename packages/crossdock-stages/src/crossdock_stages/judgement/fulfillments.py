@@ -117,7 +117,8 @@ def _booked(order: Known, book: Book, data: Fulfillment, envelope: Envelope) -> 
         else:
             key = part_key(line.line_id, line.sku or "")
             parts[key] = parts.get(key, ZERO) + line.quantity
-    part = Part(envelope.connection, data.number or envelope.native, lines, parts)
+    place = book.place_of(envelope.connection, data.location)
+    part = Part(envelope.connection, data.number or envelope.native, lines, parts, place)
     book = book.with_part("shipped", envelope.subject, None if data.cancelled_at else part)
     return changed(order, facts=book.without_holds_of(envelope.subject).dump())
 

@@ -102,8 +102,7 @@ def judge(case: Case, order: Order) -> Decision:
     earlier = Book.load(before.facts) if before is not None else Book()
     # what an earlier snapshot brought up is judged anew; what others brought up stays
     book = earlier.without_holds_of(envelope.subject).with_order(order, shipping.OURS)
-    if chosen := {key: at for key, at in case.places.items() if key not in earlier.lines}:
-        book = replace(book, places={**book.places, **chosen})
+    book = shipping.placed(case, book, earlier, fresh=is_checked(before))
     region = shipping.region_of(order, case.rules)
     domain = case.domain.part(channel=envelope.connection, region=region)
     know = case.learnt(

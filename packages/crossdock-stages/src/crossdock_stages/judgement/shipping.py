@@ -1,6 +1,6 @@
 """Who ships what: the instructions to warehouses that own the fulfilment of an order."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,6 +10,7 @@ from crossdock.identity import command_id, entity_id
 from crossdock_stages.book import ZERO, Book, Instruction
 from crossdock_stages.judgement.basis import Case, Wish, mark_of
 from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.shipfrom import refit
 from crossdock_stages.values import changed
 
 OURS = frozenset({"merchant", "3pl", "store"})
@@ -28,6 +29,15 @@ def carried(line: OrderLine) -> bool:
 
 
 @dataclass(frozen=True)
+class _Portion:
+    """So much of a line ships from one place, and so much of that has not left yet."""
+
+    line: OrderLine
+    amount: Decimal
+    open: Decimal
+
+
+@dataclass(frozen=True)
 class Instructed:
     """What the houses are asked, the book after it, the houses that cannot take a change, and those
     that cannot be asked to ship at all."""
@@ -36,6 +46,26 @@ class Instructed:
     book: Book
     unable: tuple[str, ...] = ()
     untold: tuple[str, ...] = ()
+
+
+def placed(case: Case, book: Book, earlier: Book, *, fresh: bool) -> Book:
+    """The book with where its lines ship from; what was placed before stays, as far as it fits.
+
+    `fresh`: nobody was given anything yet, so all of it may still be chosen.
+    """
+    chosen = {k: at for k, at in case.places.items() if fresh or k not in earlier.lines}
+    splits = {
+        key: fitted
+        for key, split in book.splits.items()
+        if key not in chosen
+        and (line := book.lines.get(key)) is not None
+        and (fitted := refit(split, line.ordered - line.cancelled, book.left_from(key)))
+    }
+    if not chosen and splits == book.splits:
+        return book
+    whole = {key: next(iter(at)) for key, at in chosen.items() if len(at) == 1}
+    splits |= {key: dict(at) for key, at in chosen.items() if len(at) > 1}
+    return changed(book, places={**book.places, **whole}, splits=splits)
 
 
 def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
@@ -55,8 +85,8 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
             wishes.append(_cancel(case, order, place, given.pop(place)))
         else:
             unable.append(given[place].house)
-    for place, (house, lines) in wanted.items():
-        mark = _mark(order, lines)
+    for place, (house, portions) in wanted.items():
+        mark = _mark(order, portions)
         old = given.get(place)
         if old is not None and old.mark == mark:
             continue
@@ -66,10 +96,9 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
                 continue
             wishes.append(_cancel(case, order, place, old))
             del given[place]
-        amounts = {line.line_id: max(book.open_of(line.line_id), ZERO) for line in lines}
-        if any(amounts.values()):
+        if any(one.open > 0 for one in portions):
             again = f":{book.stopped}" if book.stopped else ""
-            wish = _create(case, order, place, house, lines, amounts, mark + again)
+            wish = _create(case, order, place, house, portions, mark + again)
             wishes.append(wish)
             given[place] = Instruction(wish.entity_id, house, mark)
     if wishes:
@@ -79,25 +108,28 @@ def instruct(case: Case, order: Order, book: Book, execute: str) -> Instructed:
 
 def _by_place(
     case: Case, order: Order, book: Book, fulfillment: Domain, execute: str
-) -> tuple[dict[str, tuple[str, list[OrderLine]]], tuple[str, ...]]:
+) -> tuple[dict[str, tuple[str, list[_Portion]]], tuple[str, ...]]:
     """Place to its house and the lines that ship from there, but for the executing system's own;
     and houses that must ship something and cannot be asked to."""
     region = region_of(order, case.rules)
     first = next(iter(case.rules.ships_from(region)), None)
-    out: dict[str, tuple[str, list[OrderLine]]] = {}
+    out: dict[str, tuple[str, list[_Portion]]] = {}
     untold: dict[str, None] = {}
     for line in order.lines:
         if not carried(line):
             continue
-        place = line.location or book.places.get(line.line_id) or first
+        at = line.location or book.places.get(line.line_id) or first
         channel = case.envelope.connection
-        house = fulfillment.part(location=place, channel=channel, region=region).owner
-        if house is None or house == execute:
-            continue
-        if case.rules.can(house, "fulfillment_order.create"):
-            out.setdefault(place or house, (house, []))[1].append(line)
-        elif book.open_of(line.line_id) > 0:
-            untold[house] = None
+        for place, (amount, open_) in book.portions(line.line_id, at or "").items():
+            where = place or None
+            house = fulfillment.part(location=where, channel=channel, region=region).owner
+            if house is None or house == execute:
+                continue
+            if case.rules.can(house, "fulfillment_order.create"):
+                portion = _Portion(line, amount, max(open_, ZERO))
+                out.setdefault(place or house, (house, []))[1].append(portion)
+            elif open_ > 0:
+                untold[house] = None
     return out, tuple(untold)
 
 
@@ -106,11 +138,11 @@ def still_to_ship(case: Case, order: Order, book: Book) -> frozenset[str]:
     fulfillment = case.rules.domains.get("fulfillment")
     if fulfillment is None:
         return frozenset()
-    placed, _ = _by_place(case, order, book, fulfillment, "")
+    places, _ = _by_place(case, order, book, fulfillment, "")
     return frozenset(
         place
         for place in book.instructions
-        if place not in placed or any(book.open_of(line.line_id) > 0 for line in placed[place][1])
+        if place not in places or any(one.open > 0 for one in places[place][1])
     )
 
 
@@ -131,12 +163,12 @@ def call_off(
     return wishes, changed(book, instructions=left, called_off=gone)
 
 
-def _mark(order: Order, lines: Sequence[OrderLine]) -> str:
+def _mark(order: Order, portions: Sequence[_Portion]) -> str:
     address = order.shipping_address
     return mark_of(
         [
             address.model_dump(mode="json") if address else None,
-            [[line.line_id, line.sku, str(line.ordered - line.cancelled)] for line in lines],
+            [[one.line.line_id, one.line.sku, str(one.amount)] for one in portions],
         ]
     )[:32]
 
@@ -146,8 +178,7 @@ def _create(
     order: Order,
     place: str,
     house: str,
-    lines: Sequence[OrderLine],
-    amounts: Mapping[str, Decimal],
+    portions: Sequence[_Portion],
     mark: str,
 ) -> Wish:
     order_id = case.envelope.subject
@@ -163,13 +194,13 @@ def _create(
             "location": place,
             "lines": tuple(
                 {
-                    "line_id": line.line_id,
-                    "sku": line.sku,
-                    "unit": line.unit,
-                    "requested": amounts[line.line_id],
+                    "line_id": one.line.line_id,
+                    "sku": one.line.sku,
+                    "unit": one.line.unit,
+                    "requested": one.open,
                 }
-                for line in lines
-                if amounts[line.line_id] > 0
+                for one in portions
+                if one.open > 0
             ),
             "ship_to": order.shipping_address,
             "service": _service(order),
