@@ -30,8 +30,8 @@ from crossdock_stages.news import News, parse, queue_of, resolve
 from crossdock_stages.recovery import Trouble
 from crossdock_stages.rules import Rules
 from crossdock_stages.shortfall import shortfall
-from crossdock_stages.stock import Shortage
-from crossdock_stages.stockroom import Stockroom, skus_of
+from crossdock_stages.stock import Shortage, skus_of
+from crossdock_stages.stockroom import Stockroom
 from crossdock_stages.topology import Topology
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from crossdock.canonical import Order, OrderLine
+from crossdock.canonical import Entity, InventoryLevel, Order, OrderLine
 
 from crossdock_stages.book import ZERO as ZERO
 from crossdock_stages.book import Book
@@ -67,11 +67,12 @@ class Reservation:
         From when the owner has it until the owner's next figure, or `settle_s`, within which the
         owner is expected to tell what changed.
         """
-        if now >= self.expires_at:
-            return False
-        if not self.taken_at:
-            return True
-        return position.received_at <= self.taken_at and now < self.taken_at + settle_s
+        return now < self.expires_at and counts(self.taken_at, position, now, settle_s)
+
+
+def counts(taken_at: float, position: Position, now: float, settle_s: float) -> bool:
+    """Whether what the owner took over then still has to be left out of its figure."""
+    return not taken_at or (position.received_at <= taken_at and now < taken_at + settle_s)
 
 
 @dataclass(frozen=True)
@@ -209,3 +210,13 @@ def lag_buffer(sold: Decimal, over_s: float, propagation_s: float) -> Decimal:
         return ZERO
     expected = sold * Decimal(str(propagation_s)) / Decimal(str(over_s))
     return expected.to_integral_value(ROUND_CEILING)
+
+
+def skus_of(data: Entity) -> set[str]:
+    """The SKUs whose stock an entity is about."""
+    if isinstance(data, InventoryLevel):
+        return {data.sku}
+    if isinstance(data, Order):
+        parts = {part.sku for line in data.lines for part in line.components}
+        return parts | {line.sku for line in data.lines if line.sku}
+    return set()

@@ -29,8 +29,8 @@ from crossdock_stages.ledger import allotments, stockbook, things, traffic
 from crossdock_stages.ledger.tables import effects, entities, offers, outbox, reservations
 from crossdock_stages.ledger.traffic import ToSend
 from crossdock_stages.rules import Rules
-from crossdock_stages.stock import lag_buffer
-from crossdock_stages.stockroom import Stockroom, skus_of
+from crossdock_stages.stock import lag_buffer, skus_of
+from crossdock_stages.stockroom import Stockroom
 from crossdock_stages.topology import Topology
 
 log = logging.getLogger("crossdock.stock")
@@ -100,7 +100,7 @@ class Stockkeeper:
         skus |= {sku for sku, _ in again}
         buffers = self._measured(tx, now) if measure else {}
         skus |= {sku for _, sku in buffers}
-        room.load(tx, skus, ())
+        room.load(tx, skus, (), also=ended)
         room.end([row for row in room.reservations.values() if row in ended])
         for key, offer in list(room.offers.items()):
             buffer = buffers.get((key[0], key[1]))

@@ -29,6 +29,7 @@ from crossdock_stages.stock import (
     Shortage,
     Spot,
     available,
+    counts,
     handed_over,
     leaving,
     share_out,
@@ -61,11 +62,14 @@ class Stockroom:
     """Orders as they were before the news at hand."""
     _at: dict[Spot, dict[_Key, Reservation]] = field(default_factory=dict)
     _by: dict[str, dict[_Key, Reservation]] = field(default_factory=dict)
+    _others: dict[Spot, dict[float, Decimal]] = field(default_factory=dict)
+    """What is set aside for orders that are not at hand, by when the owner took it over."""
     _aside: dict[Spot, Decimal] = field(default_factory=dict)
     """What is set aside at a spot in all, once it was asked for."""
     _put: dict[_Key, Reservation] = field(default_factory=dict)
     _gone: dict[_Key, Reservation] = field(default_factory=dict)
     _levels: set[Spot] = field(default_factory=set)
+    _figures: dict[Spot, float] = field(default_factory=dict)
     _touched: set[Spot] = field(default_factory=set)
     _offered: set[tuple[str, str, str]] = field(default_factory=set)
 
@@ -78,17 +82,29 @@ class Stockroom:
         return self.inventory.latency_s or SETTLE_S
 
     def load(
-        self, tx: Connection, skus: Iterable[str], orders: Iterable[str], *, lock: bool = True
+        self,
+        tx: Connection,
+        skus: Iterable[str],
+        orders: Iterable[str],
+        *,
+        also: Iterable[Reservation] = (),
+        lock: bool = True,
     ) -> None:
-        """Read what is known of these SKUs, and of whatever these orders have set aside."""
-        order_ids = set(orders)
-        found = stockbook.reserved(tx, (), order_ids) if order_ids else []
+        """Read what is known of these SKUs, and what these orders, or `also`, have set aside."""
+        found = [*also, *stockbook.reserved(tx, set(orders))]
         names = {*skus, *(row.sku for row in found)}
         if not names:
             return
         self.spots = stockbook.positions(tx, names, lock=lock)
-        for row in stockbook.reserved(tx, names):
+        if found and lock:  # they may have changed until it was ours
+            ids = {row.order_id for row in found}
+            found = [row for row in stockbook.reserved(tx, ids) if row.sku in names]
+        self._others = stockbook.aside(tx, names, self.now)
+        for row in found:
             self._add(row)
+            sums = self._others.get((row.sku, row.location), {})
+            if row.taken_at in sums and row.expires_at > self.now:  # no longer one of the others
+                sums[row.taken_at] -= row.quantity
         self.offers = stockbook.offers_of(tx, names)
         if self.inventory.allots:
             self.allotting.rows = allotments.of(tx, names)
@@ -296,6 +312,7 @@ class Stockroom:
         self._touched.add(spot)
         rows = self._at.get(spot, {}).values()
         self._end([row for row in rows if 0 < row.taken_at < at])
+        self._figures[spot] = max(at, self._figures.get(spot, 0.0))
 
     # bookkeeping
 
@@ -312,7 +329,11 @@ class Stockroom:
     def left(self, spot: Spot, but: str = "") -> Decimal:
         """What the owner says, less what is set aside by others than the order `but`."""
         if spot not in self._aside:
-            self._aside[spot] = self._counted(self._at.get(spot, {}).values())
+            self._aside[spot] = self._counted(self._at.get(spot, {}).values()) + sum(
+                quantity
+                for taken_at, quantity in self._others.get(spot, {}).items()
+                if counts(taken_at, self.spots[spot].position, self.now, self.settle_s)
+            )
         own = [row for row in self._by.get(but, {}).values() if (row.sku, row.location) == spot]
         return self.spots[spot].position.sellable - self._aside[spot] + self._counted(own)
 
@@ -382,6 +403,7 @@ class Stockroom:
         """Write everything down; what channels are to be told now."""
         wishes = self._offer()
         stockbook.put_positions(tx, [self.spots[spot] for spot in sorted(self._levels)])
+        stockbook.forget_counted(tx, self._figures)
         stockbook.change_reservations(tx, list(self._put.values()), list(self._gone.values()))
         stockbook.put_offers(tx, [self.offers[key] for key in sorted(self._offered)])
         allotments.put(tx, self.allotting.changed)
@@ -434,23 +456,13 @@ class Stockroom:
         Pieces of its `own` are told whatever it was told before: it has sold of them since.
         """
         key = (channel, *spot)
-        offer = self.offers.get(key) or Offer(
-            channel=channel,
-            sku=spot[0],
-            location=spot[1],
-            wanted=ZERO,
-            told=None,
-            buffer=ZERO,
-            number=0,
-            command_id="",
-            wanted_at=self.now,
-        )
+        offer = self.offers.get(key) or stockbook.first_offer(channel, spot)
         if not own and offer.told is not None and amount == offer.wanted == offer.told:
             return None
         offer = replace(offer, wanted=amount, wanted_at=self.now)
         wish = None
         if (own or amount != offer.told) and not offer.open:
-            wish = self._wish(offer, spot)
+            wish = _wish(offer, self.spots[spot])
             offer = replace(
                 offer, told=amount, number=offer.number + 1, command_id=wish.id, open=True
             )
@@ -460,35 +472,25 @@ class Stockroom:
         self._offered.add(key)
         return wish
 
-    def _wish(self, offer: Offer, spot: Spot) -> Wish:
-        there = self.spots[spot]
-        verb = "inventory.publish"
-        return Wish(
-            target=offer.channel,
-            type=verb,
-            id=command_id(offer.channel, verb, f"{there.entity_id}:#{offer.number + 1}"),
-            data=InventoryLevel(
-                id=there.entity_id,
-                sku=spot[0],
-                location=spot[1],
-                unit=there.unit,
-                available=offer.wanted,
-            ),
-            entity_id=there.entity_id,
-            key=there.entity_id,
-            refs=(there.entity_id,),
-        )
-
 
 def _key(row: Reservation) -> _Key:
     return (row.order_id, row.line_id, row.sku, row.location)
 
 
-def skus_of(data: Entity) -> set[str]:
-    """The SKUs whose stock an entity is about."""
-    if isinstance(data, InventoryLevel):
-        return {data.sku}
-    if isinstance(data, Order):
-        parts = {part.sku for line in data.lines for part in line.components}
-        return parts | {line.sku for line in data.lines if line.sku}
-    return set()
+def _wish(offer: Offer, there: Spotted) -> Wish:
+    verb = "inventory.publish"
+    return Wish(
+        target=offer.channel,
+        type=verb,
+        id=command_id(offer.channel, verb, f"{there.entity_id}:#{offer.number + 1}"),
+        data=InventoryLevel(
+            id=there.entity_id,
+            sku=there.sku,
+            location=there.location,
+            unit=there.unit,
+            available=offer.wanted,
+        ),
+        entity_id=there.entity_id,
+        key=there.entity_id,
+        refs=(there.entity_id,),
+    )

@@ -1,13 +1,16 @@
 """Positions, reservations and offers, as the ledger keeps them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from crossdock_stages.book import ZERO
+from crossdock_stages.ledger.statements import Statement, among
 from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import landing, offers, outbox, reservations, stock
 from crossdock_stages.stock import Position, Reservation, Spot
@@ -34,6 +37,21 @@ class Offer:
     done_at: float | None = None
 
 
+def first_offer(channel: str, spot: Spot) -> Offer:
+    """Before a channel was told of a spot."""
+    return Offer(
+        channel=channel,
+        sku=spot[0],
+        location=spot[1],
+        wanted=ZERO,
+        told=None,
+        buffer=ZERO,
+        number=0,
+        command_id="",
+        wanted_at=0.0,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spotted:
     """A position with what the ledger needs to tell it on."""
@@ -48,25 +66,43 @@ class Spotted:
 
 def positions(tx: Connection, skus: Iterable[str], *, lock: bool) -> dict[Spot, Spotted]:
     """What is known of these SKUs, wherever they lie; with `lock` they are this transaction's."""
-    query = sa.select(stock).where(stock.c.sku.in_(sorted(skus)))
-    if lock:
-        query = query.order_by(stock.c.sku, stock.c.location).with_for_update()
+    query = _LOCKED if lock else _POSITIONS
     return {
-        (row.sku, row.location): Spotted(
-            sku=row.sku,
-            location=row.location,
-            entity_id=row.entity_id,
-            owner=row.owner,
-            unit=row.unit,
+        (sku, location): Spotted(
+            sku=sku,
+            location=location,
+            entity_id=entity_id,
+            owner=owner,
+            unit=unit,
             position=Position(
-                sellable=Decimal(row.sellable),
-                counts_orders=bool(row.counts_orders),
-                received_at=row.received_at,
-                incoming=Decimal(row.incoming),
+                sellable=Decimal(sellable),
+                counts_orders=bool(counts_orders),
+                received_at=received_at,
+                incoming=Decimal(incoming),
             ),
         )
-        for row in tx.execute(query)
+        for (
+            sku,
+            location,
+            entity_id,
+            owner,
+            sellable,
+            incoming,
+            unit,
+            counts_orders,
+            received_at,
+        ) in query.rows(tx, skus=sorted(skus))
     }
+
+
+def _positions(_: Any) -> Any:
+    return sa.select(stock).where(stock.c.sku.in_(among("skus")))
+
+
+_POSITIONS = Statement(_positions)
+_LOCKED = Statement(
+    lambda _: _positions(_).order_by(stock.c.sku, stock.c.location).with_for_update()
+)
 
 
 def put_positions(tx: Connection, rows: Sequence[Spotted]) -> None:
@@ -109,12 +145,56 @@ def _reservation(row: Any) -> Reservation:
     )
 
 
-def reserved(tx: Connection, skus: Iterable[str], orders: Iterable[str] = ()) -> list[Reservation]:
-    """What is set aside of these SKUs, and by these orders."""
-    query = sa.select(reservations).where(
-        sa.or_(reservations.c.sku.in_(sorted(skus)), reservations.c.order_id.in_(sorted(orders)))
+def reserved(tx: Connection, orders: Iterable[str]) -> list[Reservation]:
+    """What is set aside for these orders."""
+    if not (ids := sorted(orders)):
+        return []
+    names = [column.name for column in reservations.c]
+    rows = _RESERVED.rows(tx, orders=ids)
+    return [_reservation(SimpleNamespace(**dict(zip(names, row, strict=True)))) for row in rows]
+
+
+_RESERVED = Statement(
+    lambda _: sa.select(reservations).where(reservations.c.order_id.in_(among("orders")))
+)
+
+
+def aside(tx: Connection, skus: Iterable[str], now: float) -> dict[Spot, dict[float, Decimal]]:
+    """How much of these SKUs is set aside in all, by place and by when the owner took it over.
+
+    Thousands of orders may be outstanding: the database counts them, we do not read them.
+    """
+    out: dict[Spot, dict[float, Decimal]] = {}
+    for sku, location, taken_at, quantity, count in _ASIDE.rows(tx, skus=sorted(skus), now=now):
+        sums = out.setdefault((sku, location), {})
+        sums[taken_at] = sums.get(taken_at, ZERO) + Decimal(quantity) * count
+    return out
+
+
+_ROW = reservations.c
+_ASIDE = Statement(
+    lambda _: (
+        sa.select(_ROW.sku, _ROW.location, _ROW.taken_at, _ROW.quantity, sa.func.count())
+        .where(_ROW.sku.in_(among("skus")), _ROW.expires_at > sa.bindparam("now"))
+        .group_by(_ROW.sku, _ROW.location, _ROW.taken_at, _ROW.quantity)
     )
-    return [_reservation(row) for row in tx.execute(query)]
+)
+
+
+def forget_counted(tx: Connection, figures: Mapping[Spot, float]) -> None:
+    """The owner's figures of these moments leave out what it had taken over before."""
+    for (sku, location), at in figures.items():
+        _FORGET.run(tx, sku=sku, location=location, at=at)
+
+
+_FORGET = Statement(
+    lambda _: reservations.delete().where(
+        _ROW.sku == sa.bindparam("sku"),
+        _ROW.location == sa.bindparam("location"),
+        _ROW.taken_at > 0,
+        _ROW.taken_at < sa.bindparam("at"),
+    )
+)
 
 
 def ending(tx: Connection, now: float, settle_s: float) -> list[Reservation]:
@@ -128,39 +208,44 @@ def ending(tx: Connection, now: float, settle_s: float) -> list[Reservation]:
     return [_reservation(row) for row in tx.execute(query)]
 
 
-def _key(row: Reservation) -> dict[str, Any]:
-    return {
-        "b_order": row.order_id,
-        "b_line": row.line_id,
-        "b_sku": row.sku,
-        "b_location": row.location,
-    }
-
-
 def change_reservations(
     tx: Connection, put: Sequence[Reservation], gone: Sequence[Reservation]
 ) -> None:
     """Write these and forget those."""
-    if gone:
-        tx.execute(
-            reservations.delete().where(
-                reservations.c.order_id == sa.bindparam("b_order"),
-                reservations.c.line_id == sa.bindparam("b_line"),
-                reservations.c.sku == sa.bindparam("b_sku"),
-                reservations.c.location == sa.bindparam("b_location"),
-            ),
-            [_key(row) for row in gone],
-        )
-    if put:
-        insert = upsert(tx, reservations)
-        names = ("quantity", "expires_at", "taken_at")
-        tx.execute(
-            insert.on_conflict_do_update(
-                index_elements=["order_id", "line_id", "sku", "location"],
-                set_={name: insert.excluded[name] for name in names},
-            ),
-            [{**vars(row), "quantity": str(row.quantity)} for row in put],
-        )
+    _GONE.many(
+        tx,
+        [
+            {
+                "order": row.order_id,
+                "line": row.line_id,
+                "sku": row.sku,
+                "location": row.location,
+            }
+            for row in gone
+        ],
+    )
+    _PUT.many(tx, [{**vars(row), "quantity": str(row.quantity)} for row in put])
+
+
+_GONE = Statement(
+    lambda _: reservations.delete().where(
+        _ROW.order_id == sa.bindparam("order"),
+        _ROW.line_id == sa.bindparam("line"),
+        _ROW.sku == sa.bindparam("sku"),
+        _ROW.location == sa.bindparam("location"),
+    )
+)
+
+
+def _put(insert: Any) -> Any:
+    new = insert(reservations)
+    return new.on_conflict_do_update(
+        index_elements=["order_id", "line_id", "sku", "location"],
+        set_={name: new.excluded[name] for name in ("quantity", "expires_at", "taken_at")},
+    )
+
+
+_PUT = Statement(_put)
 
 
 def _offer(row: Any) -> Offer:
@@ -187,8 +272,15 @@ def _offers() -> Any:
 
 def offers_of(tx: Connection, skus: Iterable[str]) -> dict[tuple[str, str, str], Offer]:
     """What channels shall be told of these SKUs, by (channel, SKU, location)."""
-    rows = tx.execute(_offers().where(offers.c.sku.in_(sorted(skus))))
-    return {(row.channel, row.sku, row.location): _offer(row) for row in rows}
+    rows = (
+        _offer(SimpleNamespace(**dict(zip(_OFFER, row, strict=True))))
+        for row in _OF.rows(tx, skus=sorted(skus))
+    )
+    return {(row.channel, row.sku, row.location): row for row in rows}
+
+
+_OFFER = (*(column.name for column in offers.c), "state", "closed_at")
+_OF = Statement(lambda _: _offers().where(offers.c.sku.in_(among("skus"))))
 
 
 def to_tell(tx: Connection, limit: int) -> list[Offer]:
@@ -204,30 +296,36 @@ def to_tell(tx: Connection, limit: int) -> list[Offer]:
 
 def put_offers(tx: Connection, rows: Sequence[Offer]) -> None:
     """Keep them."""
-    if rows:
-        insert = upsert(tx, offers)
-        names = ("wanted", "told", "buffer", "number", "command_id", "wanted_at", "dirty")
-        tx.execute(
-            insert.on_conflict_do_update(
-                index_elements=["channel", "sku", "location"],
-                set_={name: insert.excluded[name] for name in names},
-            ),
-            [
-                {
-                    "channel": row.channel,
-                    "sku": row.sku,
-                    "location": row.location,
-                    "wanted": str(row.wanted),
-                    "told": "" if row.told is None else str(row.told),
-                    "buffer": str(row.buffer),
-                    "number": row.number,
-                    "command_id": row.command_id,
-                    "wanted_at": row.wanted_at,
-                    "dirty": row.wanted != row.told,
-                }
-                for row in rows
-            ],
-        )
+    _PUT_OFFERS.many(
+        tx,
+        [
+            {
+                "channel": row.channel,
+                "sku": row.sku,
+                "location": row.location,
+                "wanted": str(row.wanted),
+                "told": "" if row.told is None else str(row.told),
+                "buffer": str(row.buffer),
+                "number": row.number,
+                "command_id": row.command_id,
+                "wanted_at": row.wanted_at,
+                "dirty": row.wanted != row.told,
+            }
+            for row in rows
+        ],
+    )
+
+
+def _put_offers(insert: Any) -> Any:
+    new = insert(offers)
+    names = ("wanted", "told", "buffer", "number", "command_id", "wanted_at", "dirty")
+    return new.on_conflict_do_update(
+        index_elements=["channel", "sku", "location"],
+        set_={name: new.excluded[name] for name in names},
+    )
+
+
+_PUT_OFFERS = Statement(_put_offers)
 
 
 def landed_at(tx: Connection, landing_ids: Iterable[str]) -> dict[str, float]:
@@ -249,8 +347,3 @@ def forget_told(tx: Connection, channel: str, spots: Iterable[Spot]) -> int:
         )
         count += found.rowcount
     return count
-
-
-def taken(rows: Iterable[Reservation], at: float) -> list[Reservation]:
-    """The same, taken over by the owner of the stock."""
-    return [row if row.taken_at else replace(row, taken_at=at) for row in rows]
