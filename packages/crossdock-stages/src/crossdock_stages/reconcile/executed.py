@@ -136,7 +136,8 @@ def _asked(tx: Connection, target: str, ids: Sequence[str]) -> dict[str, dict[st
     out: dict[str, dict[str, str]] = {}
     for own, verb, state in tx.execute(
         sa.select(outbox.c.entity_id, outbox.c.type, outbox.c.state)
-        .where(outbox.c.entity_id.in_(ids), outbox.c.connection == target)
+        .where(outbox.c.connection == target, outbox.c.entity_key.in_(ids))  # has an index
+        .where(outbox.c.entity_id.in_(ids))
         .order_by(outbox.c.seq)
     ):
         out.setdefault(own, {})[verb] = state
@@ -205,12 +206,14 @@ def _missing(
     tx: Connection, target: str, held: set[str], window: Window
 ) -> tuple[list[Difference], int]:
     out: list[Difference] = []
-    compared = after = 0
+    compared, after = 0, ("", 0)
+    place = sa.tuple_(outbox.c.entity_key, outbox.c.seq)  # as the index has them
     while True:
-        rows = tx.execute(_given(target, window).where(outbox.c.seq > after).limit(PAGE * 10)).all()
+        page = _given(target, window).where(place > sa.tuple_(*after)).limit(PAGE * 10)
+        rows = tx.execute(page).all()
         compared += len(rows)
         for row in rows:
-            after = row.seq
+            after = (row.entity_key, row.seq)
             if row.stands in {CANCELLED, NOT_TAKEN}:
                 continue
             if row.native_id in held or row.id in held:
@@ -229,6 +232,7 @@ def _given(target: str, window: Window) -> "sa.Select[tuple[Any, ...]]":
     return (
         sa.select(
             outbox.c.seq,
+            outbox.c.entity_key,
             outbox.c.entity_id.label("id"),
             outbox.c.state,
             entities.c.label,
@@ -247,7 +251,7 @@ def _given(target: str, window: Window) -> "sa.Select[tuple[Any, ...]]":
         )
         .where(outbox.c.type == "order.create", outbox.c.connection == target)
         .where(outbox.c.created_at >= since, outbox.c.created_at < until)
-        .order_by(outbox.c.seq)
+        .order_by(outbox.c.entity_key, outbox.c.seq)
     )
 
 

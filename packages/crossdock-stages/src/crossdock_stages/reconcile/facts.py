@@ -114,6 +114,7 @@ def _causes(
     keys = {native for _, native in natives}
     rows = tx.execute(
         sa.select(landing_table.c.connection, landing_table.c.entity_key, landing_table.c.state)
+        .where(landing_table.c.connection.in_({connection for connection, _ in natives}))
         .where(landing_table.c.entity_key.in_(keys))
         .where(sa.or_(landing_table.c.state == "dead", landing_table.c.settled.is_(False)))
     ).all()
