@@ -8,7 +8,8 @@ from crossdock import ContractError, Event, Fact, Raw, Statement
 from crossdock.canonical import Exchange, Order, samples
 from crossdock.connector import Config, Connector, Context
 from crossdock.identity import entity_id
-from crossdock_stages.translate import say
+from crossdock_stages.judgement import digest_of
+from crossdock_stages.translate import meant, say
 
 DOCUMENT: dict[str, Any] = {
     **samples.build(Order, full=False),
@@ -59,6 +60,23 @@ def test_both_ways_say_the_same_bytes_under_the_same_id() -> None:
     assert "id" not in DOCUMENT["customer"], "the connector's document is left as it was"
 
 
+@pytest.mark.parametrize("way", [as_model, as_document])
+def test_what_is_meant_is_what_is_said(way: Any) -> None:
+    """Comparing knows a record by the same id and content as the line, and never writes it out."""
+    raw = Raw("orders/create", {})
+    (one,) = meant("web", spoken(way), raw)
+    (said,) = say("web", spoken(way), raw, source="crossdock://test/web")
+    envelope = said.envelope
+    assert (one.subject, one.native, one.revision, one.connection) == (
+        envelope.subject,
+        envelope.native,
+        envelope.revision,
+        envelope.connection,
+    )
+    assert digest_of(one.data) == digest_of(Order.parse(said.body))
+    assert one.raw is raw
+
+
 def test_a_document_that_is_no_order_is_told_with_its_pointer() -> None:
     def wrong(raw: Raw) -> Iterator[Fact]:
         yield Statement(
@@ -68,6 +86,9 @@ def test_a_document_that_is_no_order_is_told_with_its_pointer() -> None:
     with pytest.raises(ContractError, match=r"toy orders/create: order/currency: .*'EURO'") as told:
         say("web", spoken(wrong), Raw("orders/create", {}), source="crossdock://test/web")
     assert told.value.pointer == "/currency"
+    with pytest.raises(ContractError) as compared:
+        meant("web", spoken(wrong), Raw("orders/create", {}))
+    assert str(compared.value) == str(told.value)
 
 
 @pytest.mark.parametrize(
