@@ -176,10 +176,6 @@ SUBJECT = Subject(
             name="order",
             samples=[rich(), EXAMPLE],
             translate=translate,
-            told={
-                "/shippingAddress/streetLine1": "the first of the address's lines",
-                "/billingAddress/streetLine1": "the first of the address's lines",
-            },
             ignored={
                 "/payments/*/transactionId": "the payment service's, kept at Vendure",
                 "/fulfillments/**": "a shipment is the warehouse's word, not the shop's",
