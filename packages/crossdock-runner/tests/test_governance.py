@@ -108,7 +108,7 @@ def test_a_table_that_can_be_kept() -> None:
         ("returns: {capture: [web], execute: mute}", "execute", "cannot carry out return.create"),
         ("settlement: {sources: [amazon], book: amazon}", "book", "in a circle"),
         ("settlement: {sources: [amazon], book: er}", "book", "did you mean 'erp'?"),
-        ('pricing: {owner: erp, reconcile: "0 3 * * *"}', "reconcile", "cannot be compared yet"),
+        ('catalog: {owner: erp, reconcile: "0 3 * * *"}', "reconcile", "cannot be compared yet"),
         ('inventory: {owner: mute, reconcile: "0 3 * * *"}', "reconcile", "port Snapshots"),
         ("inventory: {owner: dc1, overrides: [{owner: dc2}]}", "overrides.0", "names no part"),
         (

@@ -390,5 +390,5 @@ async def test_pages_are_compared_one_by_one(world: House8) -> None:
     assert (report.compared, report.equal) == (1203, 600)
     assert report.classes() == {"missing": 603}
     assert len(await world.rows(entities)) == 600
-    assert InventoryLevel.kind == reconcile.KINDS["inventory"]
+    assert (InventoryLevel.kind,) == reconcile.KINDS["inventory"]
     assert len(await world.rows(landing_table)) == 1

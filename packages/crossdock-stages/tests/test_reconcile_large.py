@@ -392,7 +392,7 @@ class World:
         self.web.changed["level", number] = None
         self.expect("unlisted", "web", f"S{number} at DC1", "off its list", "person")
         for state, cause, repair in (
-            ("done", "moved or counted there", "person"),
+            ("done", "moved or counted there", "tell"),
             ("open", "on its way", "none"),
             ("dead", "dead letter", "none"),
         ):

@@ -11,6 +11,7 @@ from typing import Any
 from crossdock.canonical import ENTITIES
 from crossdock.connector import Connector
 from crossdock_stages.judgement.checks import BUILT_IN
+from crossdock_stages.reconcile import KINDS
 
 from crossdock_runner.domains import (
     DomainsConfig,
@@ -47,7 +48,6 @@ _PARTED_BY = {
 }
 """By what the facts of a domain can be told apart: of orders the region they go to, of stock the
 place it lies at and that place's region, of prices that of their price list's countries."""
-_COMPARES = {"orders": "order", "inventory": "inventory", "fulfillment": "fulfillment"}
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]
@@ -329,10 +329,10 @@ class Table:
 
     def _comparable(self, domain: str, part: Any, path: Path) -> Iterator[Finding]:
         """A schedule needs somebody who can be asked what he holds."""
-        if domain not in _COMPARES:
+        if domain not in KINDS:
             yield (
                 (*path, "reconcile"),
-                f"{domain} cannot be compared yet; these can: {', '.join(_COMPARES)}",
+                f"{domain} cannot be compared yet; these can: {', '.join(KINDS)}",
             )
             return
         if isinstance(part, OwnedConfig):

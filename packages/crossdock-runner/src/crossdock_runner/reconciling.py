@@ -14,6 +14,7 @@ from crossdock.connector import Context
 from crossdock.errors import CrossdockError
 from crossdock_stages.ledger import Ledger, open_ledger
 from crossdock_stages.reconcile import KINDS, Report, apply, compare
+from crossdock_stages.topology import Topology
 
 from crossdock_runner import deployment as deployments
 from crossdock_runner import garbage
@@ -88,8 +89,11 @@ async def _compare(
         for domain in domains
     ]
     done: dict[str, int] = {}
+    topology = Topology(environment=deployment.environment, lanes=deployment.bus.lanes)
     for report in reports if do else []:
-        counts = await ledger.write(lambda tx, r=report: apply(tx, r, time.time()))  # type: ignore[misc]
+        counts = await ledger.write(
+            lambda tx, r=report: apply(tx, r, time.time(), topology)  # type: ignore[misc]
+        )
         done = {key: done.get(key, 0) + count for key, count in counts.items()}
     return reports, done
 

@@ -93,6 +93,8 @@ class Book:
     currency: str = ""
     captured: Decimal | None = None
     """What the channel says was taken; None where it does not say."""
+    total: Decimal | None = None
+    """What the channel says it costs."""
     axes: Mapping[str, str] = field(default_factory=dict)
     lines: Mapping[str, Line] = field(default_factory=dict)
     foreign: frozenset[str] = frozenset()
@@ -217,6 +219,7 @@ class Book:
             self,
             currency=order.currency,
             captured=payment.captured.amount if payment.captured else None,
+            total=order.totals.total.amount,
             axes=vars(statuses(order)),
             lines={line.line_id: _line(line) for line in order.lines},
             foreign=frozenset(
@@ -262,6 +265,8 @@ class Book:
             }
         if self.captured is not None:
             plain["captured"] = str(self.captured)
+        if self.total is not None:
+            plain["total"] = str(self.total)
         if self.foreign:
             plain["foreign"] = sorted(self.foreign)
         for name in ("shipped", "returned"):
@@ -360,6 +365,7 @@ def _parts(told: Mapping[str, Any]) -> dict[str, Part]:
 
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "captured": Decimal,
+    "total": Decimal,
     "foreign": frozenset,
     "called_off": frozenset,
     "splits": lambda told: {key: _decimals(split) for key, split in told.items()},

@@ -70,6 +70,7 @@ SUGGESTIONS: Mapping[str, str] = {
     "cancellation_requested": "Answer it at the channel; a cancelled order is called off here.",
     "reconcile_vanished": "See why it is gone there; create it again there, or cancel the order.",
     "reconcile_not_executed": "See in the other system whether it is there, and enter it if not.",
+    "reconcile_not_booked": "See in the other system whether it is there, and book it if not.",
     "reconcile_differs": "Put the order right in the system that is wrong; nothing is overwritten.",
     "reconcile_doubled": "See which of the two is the right one there, and cancel the other.",
     "reconcile_shipped": "See whether the parcel has left, and put channel or house right.",

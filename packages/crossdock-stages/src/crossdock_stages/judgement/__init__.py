@@ -100,6 +100,8 @@ def digest_of(data: Entity) -> str:
         return fulfillments.fulfillment_digest(data)
     if isinstance(data, InventoryLevel):
         return publishing.level_digest(data)
+    if isinstance(data, Return):
+        return booking.return_mark(data)
     return content_mark(data)
 
 

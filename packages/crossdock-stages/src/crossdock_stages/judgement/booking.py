@@ -55,18 +55,7 @@ def returned(case: Case, data: Return) -> Decision:
 
 
 def _returned(case: Case, data: Return, order: Known | None, status: str) -> Decision:
-    # what arrives is told by receipts; the agreement itself is what must be known
-    mark = mark_of(
-        {
-            "lines": [
-                line.model_dump(
-                    mode="json", include={"line_id", "sku", "requested", "authorised", "declined"}
-                )
-                for line in data.lines
-            ],
-            "off": status in {"cancelled", "declined"},
-        }
-    )
+    mark = return_mark(data)
     before = case.before
     know = case.learnt(mark, state=before.state if before else "", label=data.number)
     booked = before is not None and before.state == BOOKED
@@ -83,6 +72,17 @@ def _returned(case: Case, data: Return, order: Known | None, status: str) -> Dec
             return recorded(UNCHANGED, know)
         return _changed(case, know, f"return {data.number}")
     return _ask(case, data, "return.create", again(know, BOOKED), order)
+
+
+def return_mark(data: Return) -> str:
+    """Stands for the agreement: what arrives is told by receipts."""
+    told = {"line_id", "sku", "requested", "authorised", "declined"}
+    return mark_of(
+        {
+            "lines": [line.model_dump(mode="json", include=told) for line in data.lines],
+            "off": return_status(data) in {"cancelled", "declined"},
+        }
+    )
 
 
 def receipt(case: Case, data: ReturnReceipt) -> Decision:

@@ -133,11 +133,16 @@ def stock(order: Order, evidence: Evidence) -> Verdict:
     return Verdict("stock", "review", what, "oversold")
 
 
-def tax(order: Order, evidence: Evidence) -> Verdict:
-    """The totals add up, by a rounding of half a unit of the last place for each addend."""
+def rounding(order: Order) -> Decimal:
+    """By how much its total may be off: half a unit of the last place for each addend."""
     places = _MINOR.get(order.currency, 2)
     addends = 2 * len(order.lines) + 2 * len(order.shipping) + len(order.taxes) + 2
-    allowed = Decimal(addends) * Decimal(10) ** -places / 2
+    return Decimal(addends) * Decimal(10) ** -places / 2
+
+
+def tax(order: Order, evidence: Evidence) -> Verdict:
+    """The totals add up, by a rounding of half a unit of the last place for each addend."""
+    allowed = rounding(order)
     lines = sum((line.ordered * line.unit_price.amount for line in order.lines), ZERO)
     off = sum((d.amount.amount for line in order.lines for d in line.discounts), ZERO)
     carriage = sum((one.price.amount for one in order.shipping), ZERO)

@@ -5,10 +5,11 @@
     shown      what a channel shows as stock, beside what it was told; what another system has
                booked, beside what the owner holds
     executed   orders that the executing system should hold, beside what it does
+    booked     the same of returns, refunds and statements
 
 A repair is one of three: `land` (the owner's record goes through the line as if it had come by
-itself; deterministic ids make a repetition harmless), `tell` (the channel is told again), `person`
-(a case on the exception desk). Nothing is repaired here: `compare` shows, `apply` does.
+itself; deterministic ids make a repetition harmless), `tell` (the owner's word is told again),
+`person` (a case on the exception desk). Nothing is repaired here: `compare` shows, `apply` does.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -30,6 +31,7 @@ from crossdock_stages.reconcile.basis import (
     read,
     tell,
 )
+from crossdock_stages.reconcile.booked import booked
 from crossdock_stages.reconcile.executed import executed
 from crossdock_stages.reconcile.facts import doubtful, facts, shipped
 from crossdock_stages.reconcile.repairs import apply
@@ -54,7 +56,8 @@ async def compare(
     """Compare one domain; writes nothing. A window limits orders and shipments, never stock."""
     table = rules.domains[domain]
     report = Report(domain)
-    window = Window(kind=KINDS[domain], since=since, until=until)
+    windows = [Window(kind=kind, since=since, until=until) for kind in KINDS[domain]]
+    window = windows[0]
     copies = _copies(table, rules, ports) if domain == "inventory" else []
     owners: dict[Spot, Figures] = {}
     for name in table.sources:
@@ -62,7 +65,7 @@ async def compare(
         if not isinstance(port, Snapshots):
             report.skipped.append(f"{name} cannot say what it holds (port Snapshots)")
             continue
-        async for page in _told(report, name, port, window):
+        async for page in _told(report, name, port, *windows):
             said = read(name, connectors[name], page, report)
             unsure, known = await ledger.read(lambda tx, s=said: doubtful(tx, s))  # type: ignore[misc]
             told = tell(connectors[name], unsure, report)
@@ -89,22 +92,25 @@ async def compare(
             count(report, len(said), found)
     if domain == "orders":
         await executed(report, table, ports, connectors, ledger, window)
+    if domain in {"returns", "settlement"}:
+        await booked(report, table, ports, connectors, ledger, since=since, until=until)
     return report
 
 
 async def _told(
-    report: Report, name: str, port: Snapshots, window: Window
+    report: Report, name: str, port: Snapshots, *windows: Window
 ) -> AsyncIterator[list[Raw]]:
     """What it holds, page by page; a word in the report where it refuses to say that at all."""
-    begun = False
-    try:
-        async for page in pages(port.snapshot(window)):
-            begun = True
-            yield page
-    except RejectedError as error:
-        if begun:  # half of it is worse than nothing
-            raise
-        report.skipped.append(f"{name} cannot say what it holds: {error.message}")
+    for window in windows:
+        begun = False
+        try:
+            async for page in pages(port.snapshot(window)):
+                begun = True
+                yield page
+        except RejectedError as error:
+            if begun:  # half of it is worse than nothing
+                raise
+            report.skipped.append(f"{name} cannot say what it holds: {error.message}")
 
 
 def _copies(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Literal
 
 from crossdock.canonical import Entity, InventoryLevel
@@ -14,12 +15,15 @@ from crossdock_stages.translate import Meant, Said, meant, say
 
 PAGE = 500
 ROAD = "reconcile"
-KINDS: Mapping[str, str] = {
-    "orders": "order",
-    "inventory": "inventory",
-    "fulfillment": "fulfillment",
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "orders": ("order",),
+    "inventory": ("inventory",),
+    "fulfillment": ("fulfillment",),
+    "returns": ("return", "refund"),
+    "pricing": ("price",),
+    "settlement": ("settlement",),
 }
-"""The domains that can be compared, and the kind of entity that is asked for."""
+"""The domains that can be compared, and the kinds of entity that are asked for."""
 
 Repair = Literal["land", "tell", "person", "none"]
 
@@ -42,6 +46,8 @@ class Difference:
     cause: str
     repair: Repair
     raw: Raw | None = field(default=None, repr=False)
+    figures: tuple[Decimal | None, Decimal | None] | None = None
+    """The owner's (what may be sold, what lies there), where these are to be told again."""
 
     def because(self, cause: str, repair: Repair) -> "Difference":
         """The same, with its cause and repair."""
@@ -98,7 +104,7 @@ def read(name: str, connector: Connector, page: Sequence[Raw], report: Report) -
             report.compared += 1
             report.differences.append(_unreadable(report.domain, name, raw, error))
             continue
-        out += [one for one in facts if one.data.kind == KINDS[report.domain]]
+        out += [one for one in facts if one.data.kind in KINDS[report.domain]]
     return out
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from crossdock_stages.book import ZERO, Book
 from crossdock_stages.judgement import CANCELLED, NOT_TAKEN
+from crossdock_stages.judgement.checks import rounding
 from crossdock_stages.ledger import Ledger, things
 from crossdock_stages.ledger.tables import cross_references, entities, outbox
 from crossdock_stages.ledger.things import Known
@@ -55,7 +56,7 @@ async def executed(
                 lambda tx, o=there, t=target: _contents(tx, t, o)  # type: ignore[misc]
             )
         found, compared = await ledger.read(
-            lambda tx, t=target, h=held.names: _missing(tx, t, h, window)  # type: ignore[misc]
+            lambda tx, t=target, h=held.names: missing(tx, t, h, window)  # type: ignore[misc]
         )
         count(report, compared, [*held.differences, *found])
 
@@ -123,12 +124,20 @@ def _differs(before: Known, order: Order) -> tuple[str, str] | None:
         if one.sku in there:
             there[one.sku] += one.ordered - one.cancelled
     if here == there:
-        return None
+        return _total_differs(book, order)
     skus = [sku for sku in here if here[sku] != there[sku]]
     return (
         ", ".join(f"{there[sku]} of {sku}" for sku in skus),
         ", ".join(f"{here[sku]} of {sku}" for sku in skus),
     )
+
+
+def _total_differs(book: Book, order: Order) -> tuple[str, str] | None:
+    """The money, where the goods are the same; rounding as the check of taxes allows it."""
+    total = order.totals.total.amount
+    if book.total is None or abs(total - book.total) <= rounding(order):
+        return None
+    return f"a total of {total} {order.currency}", f"a total of {book.total} {book.currency}"
 
 
 def _asked(tx: Connection, target: str, ids: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -202,14 +211,22 @@ def _doubled(
 # not there
 
 
-def _missing(
-    tx: Connection, target: str, held: set[str], window: Window
+def missing(
+    tx: Connection,
+    target: str,
+    held: set[str],
+    window: Window,
+    *,
+    domain: str = "orders",
+    of: str = "order",
 ) -> tuple[list[Difference], int]:
+    """What the target was asked to create and does not hold by any of these names; and of how
+    many."""
     out: list[Difference] = []
     compared, after = 0, ("", 0)
     place = sa.tuple_(outbox.c.entity_key, outbox.c.seq)  # as the index has them
     while True:
-        page = _given(target, window).where(place > sa.tuple_(*after)).limit(PAGE * 10)
+        page = _given(target, window, of).where(place > sa.tuple_(*after)).limit(PAGE * 10)
         rows = tx.execute(page).all()
         compared += len(rows)
         for row in rows:
@@ -219,14 +236,17 @@ def _missing(
             if row.native_id in held or row.id in held:
                 continue
             cause, repair = _why_not_there(row.state, row.native_id, target)
-            kind = "not_executed" if row.native_id is None else "vanished"
+            kind = "vanished"
+            if row.native_id is None:
+                kind = "not_executed" if of == "order" else "not_booked"
             here = f"given as {row.native_id}" if row.native_id else f"asked, {row.state}"
-            out.append(_difference(kind, target, row, "nothing", here, cause, repair))
+            told = _difference(kind, target, row, "nothing", here, cause, repair)
+            out.append(replace(told, domain=domain))
         if len(rows) < PAGE * 10:
             return out, compared
 
 
-def _given(target: str, window: Window) -> "sa.Select[tuple[Any, ...]]":
+def _given(target: str, window: Window, of: str) -> "sa.Select[tuple[Any, ...]]":
     since = window.since.timestamp() if window.since else 0.0
     until = window.until.timestamp() if window.until else time.time() + 60
     return (
@@ -246,10 +266,10 @@ def _given(target: str, window: Window) -> "sa.Select[tuple[Any, ...]]":
             sa.and_(
                 cross_references.c.canonical_id == outbox.c.entity_id,
                 cross_references.c.connection == target,
-                cross_references.c.kind == "order",
+                cross_references.c.kind == of,
             ),
         )
-        .where(outbox.c.type == "order.create", outbox.c.connection == target)
+        .where(outbox.c.type == f"{of}.create", outbox.c.connection == target)
         .where(outbox.c.created_at >= since, outbox.c.created_at < until)
         .order_by(outbox.c.entity_key, outbox.c.seq)
     )

@@ -1,10 +1,12 @@
 """What owners and channels hold, beside what was decided on from it."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
-from crossdock.canonical import Entity, Order
+from crossdock.canonical import Entity, Order, Return
 from crossdock.canonical.order import statuses
+from crossdock.canonical.returns import return_status
 from sqlalchemy.engine import Connection
 
 from crossdock_stages import judgement
@@ -74,6 +76,9 @@ def _same(before: Known, data: Entity) -> bool:
     """Whether the ledger knows all of it that matters: also how far an order has come."""
     if before.digest != judgement.digest_of(data):
         return False
+    if isinstance(data, Return):
+        told = json.loads(before.facts).get("status") if before.facts else None
+        return told in (None, "kept", return_status(data))
     if not isinstance(data, Order):
         return True
     axes, now = Book.load(before.facts).axes, statuses(data)

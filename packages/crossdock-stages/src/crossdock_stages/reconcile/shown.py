@@ -1,6 +1,7 @@
 """What others show as stock: channels, and systems that keep a copy of the owner's figures."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -142,13 +143,13 @@ def copied(
             else (sellable, data.sellable)
         )
         if there is not None and here != there:
-            differing.append((subject, data, here, there))
+            differing.append((subject, data, here, there, (sellable, on_hand)))
     states = last_commands(tx, target, {one[0] for one in differing}, ("inventory.publish",))
     return [
-        _difference("copy", target, subject, data, str(there), str(here)).because(
-            *_not_copied(states.get(subject, ""))
-        )
-        for subject, data, here, there in differing
+        replace(
+            _difference("copy", target, subject, data, str(there), str(here)), figures=figures
+        ).because(*_not_copied(states.get(subject, "")))
+        for subject, data, here, there, figures in differing
     ]
 
 
@@ -160,7 +161,7 @@ def _not_copied(state: str) -> tuple[str, Repair]:
     if state == "dead":
         return "its command is a dead letter", "none"
     if state == "done":
-        return "stock was moved or counted there after it was told", "person"
+        return "stock was moved or counted there after it was told", "tell"
     return "it was never told of this", "person"
 
 
