@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from crossdock.bus import Bus, Outgoing
 from crossdock.canonical import Entity, InventoryLevel, Money, Order, OrderLine, Totals
-from crossdock.events import Envelope
+from crossdock.events import Envelope, Raw
 from crossdock.identity import entity_id
 from crossdock_stages.allocation import Allotment, Stand, apportion, moves
 from crossdock_stages.decide import Decide
@@ -28,6 +28,7 @@ from crossdock_stages.reconcile.shown import shown
 from crossdock_stages.rules import Domain, Override, Rules
 from crossdock_stages.stockkeeper import Stockkeeper
 from crossdock_stages.topology import Topology
+from crossdock_stages.translate import Meant
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -453,7 +454,17 @@ def test_what_channels_show_of_their_own_pieces_is_between_two_figures() -> None
     for says in (2, 7):
         data = InventoryLevel(sku="MUG", location="WH", available=says)
         item = play.event(data, "inventory.level_changed", "L", "a")
-        said: Any = [("", item, data)]
+        said = [
+            Meant(
+                raw=Raw("level"),
+                type="inventory.level_changed",
+                connection="a",
+                subject=item.envelope.subject,
+                native="L",
+                revision="",
+                data=data,
+            )
+        ]
         with play.ledger.engine.begin() as tx:
             found += [(one.there, one.here, one.repair) for one in shown(tx, "a", said)]
     assert found == [("7", "2", "tell")]
