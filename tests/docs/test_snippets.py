@@ -42,6 +42,8 @@ def test_webhooks() -> None:
     assert (raw.key, raw.delivery_id, raw.data) == ("order:17", "order.changed:17:2", body)
     with pytest.raises(crossdock.AuthError):
         receive("s3cret", crossdock.Request(headers=headers, body=body + b" "))
+    thin = crossdock.Request(headers={}, body=b'{"scope": "store/order/updated", "data": {}}')
+    assert page("webhooks")["named"](thin).topic == "store/order/updated"
 
 
 def test_polling() -> None:

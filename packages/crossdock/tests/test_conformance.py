@@ -10,7 +10,7 @@ import pytest
 from crossdock import ContractError, Event, Raw, RejectedError
 from crossdock.canonical import Product
 from crossdock.testing import conformance
-from crossdock.testing.coverage import Coverage, UntranslatableError
+from crossdock.testing.coverage import Coverage, UntranslatableError, main
 
 sys.path.insert(0, str(Path(__file__).parent / "conformance"))
 import sabotage
@@ -170,3 +170,25 @@ SUBJECT = Subject(
     assert "sample 't' cannot be translated: AttributeError" in done.stderr
     assert f"{tmp_path / 'tests/test_conformance.py'}:7" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_skeleton_of_what_is_unexplained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_conformance.py").write_text(
+        """
+from crossdock import Ignore
+from crossdock.testing.conformance import Features, Sample, Subject
+from crossdock.testing.coverage import Coverage
+
+def translate(raw):
+    raise Ignore("nothing")
+
+SAMPLE = Sample(topic="t", data=b'{"a": 1, "b": {"c": 2}}')
+COVERAGE = Coverage(name="items", samples=[SAMPLE], translate=translate)
+SUBJECT = Subject(connector="toy", features=Features(), coverage=[COVERAGE])
+"""
+    )
+    assert main(["--skeleton", str(tmp_path)]) == 1
+    assert capsys.readouterr().out == 'items\n{\n    "/a": "",\n    "/b/c": ""\n}\n'

@@ -92,3 +92,9 @@ assert page.at("/next") == "b"
 assert jsontext.dump_quickly({"a": 1.5}) == b'{"a":1.5}'
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_answer_without_a_body_has_no_records() -> None:
+    assert Response(204, {}, b"", "GET orders").records() == []
+    with pytest.raises(ContractError):
+        answer(b"").records()

@@ -123,8 +123,10 @@ class Response:
 
         For `Raw(topic, data=record)`: the page is divided and not parsed, for a fifth of the cost
         of parsing it and writing each record again. What is wrong within a record is found by who
-        reads it. ContractError when there is no list.
+        reads it. An answer without a body (204) has none. ContractError when there is no list.
         """
+        if self.status == 204:
+            return []
         piece = self._piece(pointer)
         found = None if piece is None else jsonpieces.elements(piece)
         if found is not None:

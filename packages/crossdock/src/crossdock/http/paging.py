@@ -200,6 +200,8 @@ def _text_at(pointer: str) -> Callable[[Response], str | None]:
 
 
 def _list_at(page: Response, pointer: str, what: str) -> list[Any]:
+    if page.status == 204:
+        return []
     found = at(page.json(), pointer)
     if found is None:
         return []

@@ -12,7 +12,8 @@ it went. A field that changes nothing must be ignored with a reason, or be shown
 
 `python -m crossdock.testing.coverage FOLDER` prints the report of a connector; with `--write` it
 also writes the fields of each topic beside the connector's modules (`fields.json`), by which the
-line knows a field that is none of them (`Register(fields=…)`).
+line knows a field that is none of them (`Register(fields=…)`). With `--skeleton` it prints only
+what is unexplained, as a mapping to be filled with reasons.
 """
 
 import copy
@@ -376,7 +377,7 @@ def _told_by(folder: Path) -> list[CoverageReport] | None:
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables; exit code 1: a field is unexplained; 2: a sample cannot be translated."""
     given = sys.argv[1:] if arguments is None else arguments
-    folders = [one for one in given if one != "--write"]
+    folders = [one for one in given if one not in {"--write", "--skeleton"}]
     bad = 0
     for folder in folders or ["."]:
         if "--write" in given:
@@ -385,6 +386,11 @@ def main(arguments: list[str] | None = None) -> int:
         if told is None:
             return 2
         for report in told:
+            bad += len(report.unexplained) + len(report.stale)
+            if "--skeleton" in given:
+                left = dict.fromkeys(report.unexplained, "")
+                print(f"{report.name}\n{json.dumps(left, indent=4)}")  # noqa: T201
+                continue
             print(report.table())  # noqa: T201 - the answer of this command
             print(  # noqa: T201
                 f"\n{report.fields} fields: {len(report.mapped) + len(report.told)} mapped "
@@ -394,7 +400,6 @@ def main(arguments: list[str] | None = None) -> int:
             )
             for stale in report.stale:
                 print(f"stale: {stale} names no field, or one that is mapped")  # noqa: T201
-            bad += len(report.unexplained) + len(report.stale)
     return 1 if bad else 0
 
 

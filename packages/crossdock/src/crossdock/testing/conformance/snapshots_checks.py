@@ -163,9 +163,10 @@ async def same(case: Case) -> None:
                     before = polled.get((event.kind, event.native_id))
                     if before is not None and before.data.dump() != event.data.dump():
                         raise Failed(
-                            f"{kind} {event.native_id}: the snapshot says {event.data!r:.150}, "
-                            f"the poll said {before.data!r:.150}",
-                            "read both by the same code",
+                            f"{event.kind} {event.native_id}, in the snapshot of {kind}: it says "
+                            f"{event.data!r:.150}, the poll said {before.data!r:.150}",
+                            "read both by the same code; where two things that Subject.change made "
+                            "share this id, give each its own",
                         )
 
 
