@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from crossdock.connector import Config
 from crossdock_runner import deployment
 from crossdock_runner.deployment import DeploymentError
 
@@ -195,3 +197,18 @@ def test_an_address_nothing_can_open_is_refused_and_not_shown(
     (fault,) = [fault for fault in caught.value.faults if fault.key == f"{part}.url"]
     assert allowed in fault.message
     assert url not in str(caught.value)
+
+
+def test_a_connections_own_names_of_places_are_known_both_ways_they_are_written() -> None:
+    class Places(Config):
+        locations: dict[str, str]
+
+    def setup(config: Config) -> deployment.ConnectionSetup:
+        connector: Any = None  # whose it is does not matter
+        return deployment.ConnectionSetup(
+            name="till", connector=connector, config=config, poll_every_s=1.0
+        )
+
+    names = {"DC1": "gid://shop/Location/7", "WH": "WH"}
+    told = deployment.their_places({"till": setup(Places(locations=names)), "erp": setup(Config())})
+    assert told == {"till": {"gid://shop/Location/7": "DC1", "7": "DC1"}}

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -287,3 +288,18 @@ async def test_without_leave_to_split_it_stays_at_one_place(
     await floor.counts(A=6, B=5)
     await floor.here.tell("order.placed", order(make_order))
     assert await floor.instructions() == ["dc1 ships 10 of MUG from A"]
+
+
+async def test_a_tills_own_name_of_a_place_is_ours(
+    sqlite_ledger: Ledger, at_desk: Callable[..., Any], make_order: MakeOrder
+) -> None:
+    under = replace(rules(), theirs={"web": {"L77": "B"}})
+    floor = Floor(at_desk(sqlite_ledger, under))
+    await floor.counts(A=9, B=9)
+    (line,) = order(make_order).lines
+    sold = line.model_copy(update={"location": "L77", "ordered": D(2)})
+    await floor.here.tell("order.placed", order(make_order, lines=(sold,)))
+    assert await floor.aside() == {"B": 2}, "not at the first place of the rule"
+    assert await floor.instructions() == ["dc2 ships 2 of MUG from B"]
+    (row,) = [one for one in await floor.here.rows(outbox) if one.type == "order.create"]
+    assert Order.parse(bytes(row.body)).lines[0].location == "B", "others are told our name too"

@@ -160,8 +160,21 @@ def load(path: Path) -> Deployment:
             regions=file.regions,
             places=domains.places(file.locations),
             checks=plugins.load_checks(wanted),
+            theirs=their_places(setups),
         ),
     )
+
+
+def their_places(setups: Mapping[str, ConnectionSetup]) -> dict[str, dict[str, str]]:
+    """Connection to its own names of our places, where its configuration has `locations`."""
+    out: dict[str, dict[str, str]] = {}
+    for name, setup in setups.items():
+        written = getattr(setup.config, "locations", None)
+        if isinstance(written, Mapping):
+            out[name] = {str(own): str(ours) for ours, own in written.items() if own != ours}
+            # an id may be written as an address of which the last part is the number
+            out[name] |= {own.rpartition("/")[2]: ours for own, ours in out[name].items()}
+    return {name: places for name, places in out.items() if places}
 
 
 _URLS = {

@@ -93,7 +93,7 @@ class Decide:
         orders.forget_held(tx, [item.id for item in items if item.retry])
         seen = traffic.already_seen(tx, [item.id for item in items])
         out = _Outcome(troubles=list(faults))
-        news = {one.item.id: one for one in resolve(tx, parsed)}
+        news = {one.item.id: one for one in resolve(tx, parsed, self.rules.theirs)}
         known = things.known(
             tx,
             {

@@ -1,9 +1,10 @@
 """A batch of events as decide reads it: parsed, under our own ids, each in its own queue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from crossdock.canonical import Entity, EntityRef
+from crossdock.canonical import Entity, EntityRef, Order
 from crossdock.errors import ContractError
 from crossdock.events import EVENT_TYPES, Envelope
 from sqlalchemy.engine import Connection
@@ -42,6 +43,7 @@ async def parse(
     return parsed, faults
 
 
+NOTHING: Mapping[str, Any] = {}
 _OTHERS = {
     "order": "order",
     "return_ref": "return",
@@ -53,10 +55,15 @@ _TOLD_BACK = frozenset({"product", "fulfillment"})
 """Kinds of which one system's own record may be another's thing, made because we told it so."""
 
 
-def resolve(tx: Connection, parsed: Sequence[tuple[Item, Entity]]) -> list[News]:
+def resolve(
+    tx: Connection,
+    parsed: Sequence[tuple[Item, Entity]],
+    theirs: Mapping[str, Mapping[str, str]] = NOTHING,
+) -> list[News]:
     """Put our own ids where a source named a thing by its own, once the pair is known.
 
-    That a connection's own thing is another system's thing is known from having told it so.
+    That a connection's own thing is another system's thing is known from having told it so, and
+    what it calls our places (`theirs`) from the deployment.
     """
     names: set[tuple[str, str, str]] = set()
     for item, data in parsed:
@@ -68,9 +75,13 @@ def resolve(tx: Connection, parsed: Sequence[tuple[Item, Entity]]) -> list[News]
         if item.envelope.kind in _TOLD_BACK:
             names.add((speaker, item.envelope.kind, item.envelope.native))
     found = things.aliases(tx, names)
-    if not found:
-        return [News(item, item.envelope, data, _text(item, data)) for item, data in parsed]
-    return [_resolved(item, data, found) for item, data in parsed]
+    if found:
+        news = [_resolved(item, data, found) for item, data in parsed]
+    else:
+        news = [News(item, item.envelope, data, _text(item, data)) for item, data in parsed]
+    if not theirs:
+        return news
+    return [_at_our_places(one, theirs.get(one.envelope.connection, NOTHING)) for one in news]
 
 
 def _resolved(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]) -> News:
@@ -88,6 +99,24 @@ def _resolved(item: Item, data: Entity, aliases: dict[tuple[str, str, str], str]
     if updates:
         return News(item, envelope, data.model_copy(update=updates))
     return News(item, envelope, data, _text(item, data))
+
+
+def _at_our_places(one: News, theirs: Mapping[str, str]) -> News:
+    """The same under our names of places, where its source gave its own: a till's, for instance."""
+    data = one.data
+    told = vars(data) if theirs else NOTHING
+    updates: dict[str, Any] = {}
+    if (place := theirs.get(told.get("location") or "")) is not None:
+        updates["location"] = place
+    lines = data.lines if theirs and isinstance(data, Order) else ()
+    if any((line.location or "") in theirs for line in lines):
+        updates["lines"] = tuple(
+            line.model_copy(update={"location": theirs.get(line.location or "", line.location)})
+            for line in lines
+        )
+    if not updates:
+        return one
+    return replace(one, data=data.model_copy(update=updates), text=b"")
 
 
 def _text(item: Item, data: Entity) -> bytes:

@@ -221,6 +221,8 @@ class Rules:
     places: tuple[Place, ...] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
     """The checks that plugins bring, by name."""
+    theirs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Connection to what it calls our places: its own name to ours (its `locations`)."""
 
     def domain(self, kind: str) -> Domain | None:
         """The domain that governs entities of this kind; None when the deployment has none."""
