@@ -70,7 +70,7 @@ def buries_after_the_ack(patch: pytest.MonkeyPatch) -> None:
             try:
                 Envelope.read(delivery.headers)
             except ContractError:
-                await self.lane._tell([delivery], b"+TERM")
+                self.lane._tell([delivery], b"+TERM")
                 await self.lane._link.client.flush()
         return await open_(self, deliveries)
 
@@ -87,7 +87,7 @@ def bare_nak(patch: pytest.MonkeyPatch) -> None:
         return await close(self, *given)
 
     async def at_once(self: Worker, deliveries: Any, error: Exception) -> None:
-        await self.lane._tell(deliveries, b"-NAK")
+        self.lane._tell(deliveries, b"-NAK")
 
     patch.setattr(Deliver, "_close", raising)
     patch.setattr(Worker, "_give_back", at_once)
