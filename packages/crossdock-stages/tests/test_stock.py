@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,13 +22,14 @@ from crossdock.canonical import (
     Money,
     Order,
     PaymentSummary,
+    Promise,
 )
 from crossdock.events import Envelope
 from crossdock.identity import entity_id
 from crossdock_stages.book import Book
 from crossdock_stages.decide import Decide
 from crossdock_stages.harness import House, Item
-from crossdock_stages.ledger import Ledger, settling
+from crossdock_stages.ledger import Ledger, desk, settling
 from crossdock_stages.ledger.stockbook import Spotted
 from crossdock_stages.ledger.tables import landing, offers, outbox, reservations
 from crossdock_stages.rules import Domain, Override, Place, Rules
@@ -551,6 +553,45 @@ async def test_a_backorder_waits_without_a_person(house: House, make_order: Make
     await shop.level(3, incoming=10)
     await shop.tell(make_order(), "order.placed")
     assert await house.ledger.read(lambda tx: settling.cases(tx, "exceptions")) == []
+
+
+@pytest.mark.parametrize(("days", "waits"), [(30, True), (-1, False)], ids=["later", "now"])
+async def test_a_preorder_waits_for_its_goods_without_a_person(
+    house: House, make_order: MakeOrder, days: int, *, waits: bool
+) -> None:
+    under = rules("stock")
+    shop = Shop(house, under)
+    await shop.level(3)
+    order = make_order()
+    await shop.tell(order, "order.placed")
+    subject = entity_id("web", "order", "1")
+    said = Promise(
+        order=EntityRef(id=subject),
+        deliver_from=order.placed_at + timedelta(days=days),
+        made_at=order.placed_at,
+    )
+    await shop.tell(said, "promise.made", "P1")
+
+    async def called() -> list[str]:
+        due = await house.ledger.write(lambda tx: desk.due(tx, 10.0**12, 0.0))
+        out = []
+        for one in due:
+            envelope = Envelope.read(one.headers)
+            item = Item(envelope, one.body, one.address, retry=True)
+            out += [Envelope.read(m.headers).name for m in await shop.stage.process([item])]
+        return out
+
+    assert await called() == []
+    cases = await house.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
+    assert [case.code for case in cases] == ([] if waits else ["oversold"])
+    await shop.level(8)
+    await shop.carried_out()
+    keeper = Stockkeeper(house, TOPOLOGY, under)
+    sends = await house.ledger.write(lambda tx: keeper._round(tx, time.time(), measure=False))
+    (release,) = [send for send in sends if send.type == "hold.released"]
+    item = Item(Envelope.read(release.message.headers), release.body, release.message.address)
+    names = [Envelope.read(m.headers).name for m in await shop.stage.process([item])]
+    assert "order.create" in names, "the goods are there"
 
 
 async def test_reservations_of_orders_that_wait_lapse(house: House, make_order: MakeOrder) -> None:

@@ -114,6 +114,8 @@ class Book:
     """How often the houses were called off for a hold: tells the next instructions from those."""
     promised: str = ""
     """Until when the customer was told to have it, RFC 3339."""
+    awaited: str = ""
+    """Before which the customer was told not to expect it, RFC 3339: a preorder."""
     held_there: bool = False
     """Whether the executing system was asked to hold it."""
     called_off: frozenset[str] = frozenset()
@@ -307,6 +309,8 @@ class Book:
             plain["stopped"] = self.stopped
         if self.promised:
             plain["promised"] = self.promised
+        if self.awaited:
+            plain["awaited"] = self.awaited
         if self.held_there:
             plain["held_there"] = True
         if self.called_off:

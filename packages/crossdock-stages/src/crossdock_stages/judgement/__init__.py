@@ -190,6 +190,8 @@ def _owners(kind: str, domain: Domain, rules: Rules) -> tuple[str, ...]:
         houses = rules.domains.get("fulfillment")
         owners += houses.sources if houses else ()
         owners += (domain.execute,) if domain.execute else ()
+    if kind == "promise":  # who sells promises, and who ships
+        owners += rules.channels
     if kind == "product":
         owners += tuple(domain.field_owners().values())
     return tuple(dict.fromkeys(owners))

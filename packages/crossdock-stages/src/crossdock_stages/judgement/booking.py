@@ -189,12 +189,20 @@ def promise(case: Case, data: Promise) -> Decision:
     """What the customer was told about when goods come: kept with the order."""
     order = _order(case, data)
     know = case.learnt(content_mark(data))
-    until = data.deliver_by or data.ship_by
-    if order is None or until is None:
+    until, since = data.deliver_by or data.ship_by, data.deliver_from
+    if order is None or (until is None and since is None):
         return recorded("recorded; it names no time", know)
-    book = replace(Book.load(order.facts), promised=until.isoformat())
-    decision = recorded(f"promised until {until.isoformat()}", know)
-    return replace(decision, also=(replace(order, facts=book.dump()),))
+    book = replace(
+        Book.load(order.facts),
+        promised=until.isoformat() if until else "",
+        awaited=since.isoformat() if since else "",
+    )
+    told = [f"not before {since.isoformat()}"] if since else []
+    told += [f"until {until.isoformat()}"] if until else []
+    decision = recorded(f"promised {' and '.join(told)}", know)
+    # an order that is held for want of stock may be a preorder, which needs no person
+    again = (order.id,) if "stock" in book.holds else ()
+    return replace(decision, also=(replace(order, facts=book.dump()),), look_again=again)
 
 
 def settlement(case: Case, data: Settlement) -> Decision:

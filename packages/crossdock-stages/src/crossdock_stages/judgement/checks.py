@@ -52,6 +52,8 @@ class Evidence:
     channel: str = ""
     plugins: Mapping[str, Check] = field(default_factory=dict)
     shortages: tuple[Shortage, ...] = ()
+    awaited: str = ""
+    """Before which the customer was told not to expect it, RFC 3339."""
 
 
 def run(names: Iterable[str], order: Order, evidence: Evidence) -> tuple[Verdict, ...]:
@@ -130,6 +132,9 @@ def stock(order: Order, evidence: Evidence) -> Verdict:
     what = "; ".join(f"{s.wanted} of {s.sku} are wanted and {s.there} are there" for s in short)
     if all(s.incoming >= s.wanted - s.there for s in short):
         return Verdict("stock", "hold", f"{what}; the rest is on its way", "backorder")
+    if evidence.awaited and datetime.fromisoformat(evidence.awaited) > order.placed_at:
+        told = f"{what}; the customer was told not to expect it before {evidence.awaited}"
+        return Verdict("stock", "hold", told, "preorder")
     return Verdict("stock", "review", what, "oversold")
 
 

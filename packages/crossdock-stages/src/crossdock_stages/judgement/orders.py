@@ -215,6 +215,7 @@ def _checked(one: _Order) -> tuple[Verdict, ...]:
             channel=case.envelope.connection,
             plugins=case.rules.checks,
             shortages=case.shortages,
+            awaited=one.book.awaited,
         ),
     )
 
