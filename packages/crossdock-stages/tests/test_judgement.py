@@ -13,12 +13,14 @@ from crossdock.canonical import (
     InventoryLevel,
     Order,
     Product,
+    samples,
 )
 from crossdock.errors import UnavailableError
 from crossdock.events import Envelope
 from crossdock.identity import entity_id
 from crossdock_stages import judgement
 from crossdock_stages.judgement import CANCELLED, NOT_TAKEN, REQUESTED, SUBMITTED, Decision
+from crossdock_stages.judgement.basis import mark_of
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.rules import Domain, Rules
 
@@ -331,3 +333,15 @@ class TestPublishing:
         assert first.know is not None
         got = judge(news, Product(name="a", updated_at=GONE), first.know)
         assert asks(got) == []
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_an_orders_digest_is_the_one_that_ledgers_hold(full: bool) -> None:
+    """Another one would tell every executing system of every order anew."""
+    order = Order.model_validate(samples.build(Order, full=full))
+    line = {"line_id", "sku", "ordered", "cancelled", "unit_price", "discounts", "taxes"}
+    whole = {"shipping", "totals", "currency", "shipping_address", "billing_address"}
+    matter = order.model_dump(
+        mode="json", include={"lines": {"__all__": line}, **dict.fromkeys(whole, True)}
+    )
+    assert judgement.order_digest(order) == mark_of(matter)

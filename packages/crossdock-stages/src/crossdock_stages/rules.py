@@ -250,7 +250,7 @@ class Rules:
 
     def region_of(self, country: str | None) -> str | None:
         """The first region that has this country."""
-        if country is None:
+        if country is None or not self.regions:
             return None
         return next((name for name, codes in self.regions.items() if country in codes), None)
 
@@ -260,5 +260,7 @@ class Rules:
 
     def ships_from(self, region: str | None) -> tuple[str, ...]:
         """The places that ship to this region, its own first, else in the order of the table."""
+        if not self.places:
+            return ()
         fit = [p for p in self.places if not p.ships_for or region in p.ships_for]
         return tuple(p.name for p in sorted(fit, key=lambda p: p.region != region))

@@ -17,6 +17,7 @@ from crossdock_stages.judgement.basis import (
     again,
     evidence,
     mark_of,
+    plain,
     recorded,
 )
 from crossdock_stages.judgement.contradictions import in_fulfillment
@@ -125,7 +126,7 @@ def _booked(order: Known, book: Book, data: Fulfillment, envelope: Envelope) -> 
 
 def fulfillment_digest(data: Fulfillment) -> str:
     """Stands for what others must know of a shipment."""
-    told = data.model_dump(mode="json", include={"lines", "tracking"})
+    told = plain(data, {"lines", "tracking"})
     return mark_of({**told, "cancelled": data.cancelled_at is not None})
 
 

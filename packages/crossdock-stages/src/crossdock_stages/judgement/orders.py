@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from crossdock.canonical import Order
+from crossdock.canonical import Order, OrderLine
 from crossdock.checks import Verdict
 from crossdock.errors import RejectedError
 from crossdock.events import Envelope
@@ -26,6 +26,7 @@ from crossdock_stages.judgement.basis import (
     again,
     evidence,
     mark_of,
+    plain,
     recorded,
 )
 from crossdock_stages.judgement.contradictions import Contradiction, in_order
@@ -455,17 +456,23 @@ def _edited(one: _Order, before: Known) -> Decision:
     )
 
 
-_LINE = {"line_id", "sku", "ordered", "cancelled", "unit_price", "discounts", "taxes"}
-_MATTER: Any = {
-    "lines": {"__all__": _LINE},
-    "shipping": True,
-    "totals": True,
-    "currency": True,
-    "shipping_address": True,
-    "billing_address": True,
-}
+_MATTER = {"shipping", "totals", "currency", "shipping_address", "billing_address"}
 
 
 def order_digest(order: Order) -> str:
     """Stands for what the executing system must know: goods, prices, addresses, totals."""
-    return mark_of(order.model_dump(mode="json", include=_MATTER))
+    return mark_of({**plain(order, _MATTER), "lines": [_matter(line) for line in order.lines]})
+
+
+def _matter(line: OrderLine) -> dict[str, Any]:
+    """By hand, for the serializer takes twice as long to leave most of a line out."""
+    price = line.unit_price
+    return {
+        "line_id": line.line_id,
+        "sku": line.sku,
+        "ordered": str(line.ordered),
+        "cancelled": str(line.cancelled),
+        "unit_price": {"amount": str(price.amount), "currency": price.currency},
+        "discounts": [plain(one) for one in line.discounts],
+        "taxes": [plain(one) for one in line.taxes],
+    }

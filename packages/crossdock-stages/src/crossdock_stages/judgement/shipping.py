@@ -8,7 +8,7 @@ from crossdock.canonical import EntityRef, FulfillmentOrder, FulfillmentOrderLin
 from crossdock.identity import command_id, entity_id
 
 from crossdock_stages.book import ZERO, Book, Instruction
-from crossdock_stages.judgement.basis import Case, Wish, mark_of
+from crossdock_stages.judgement.basis import Case, Wish, mark_of, plain
 from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.shipfrom import refit
 from crossdock_stages.values import changed
@@ -167,7 +167,7 @@ def _mark(order: Order, portions: Sequence[_Portion]) -> str:
     address = order.shipping_address
     return mark_of(
         [
-            address.model_dump(mode="json") if address else None,
+            plain(address) if address else None,
             [[one.line.line_id, one.line.sku, str(one.amount)] for one in portions],
         ]
     )[:32]
