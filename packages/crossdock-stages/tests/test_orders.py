@@ -197,6 +197,17 @@ class TestChecks:
         )
         assert checks.tax(order, checks.Evidence()).code == code
 
+    def test_duties_are_handed_on_as_they_were_given(self, make_order: MakeOrder) -> None:
+        vat = TaxLine(title="VAT", amount=euros("9.50"), type="vat", remitted_by="merchant")
+        duty = TaxLine(title="Duty", amount=euros("4.00"), type="duty", remitted_by="marketplace")
+        totals = Totals(total=euros("63.50"), tax=euros("13.50"))
+        order = make_order(totals=totals, taxes=(vat, duty))
+        got = Life(rules("tax")).tell("order.placed", order)
+        assert outcomes(got) == {"tax": "pass"}
+        (told,) = [wish.data for wish in got.wishes if wish.type == "order.create"]
+        assert isinstance(told, Order)
+        assert told.taxes == (vat, duty)
+
     def test_a_gift_card_needs_no_carriage(self, make_order: MakeOrder) -> None:
         (line,) = make_order().lines
         card = line.model_copy(update={"nature": "gift_card", "requires_shipping": False})
