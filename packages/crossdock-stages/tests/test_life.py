@@ -35,7 +35,7 @@ from crossdock.identity import entity_id
 from crossdock_stages.book import Book, read
 from crossdock_stages.decide import Decide
 from crossdock_stages.harness import House, Item
-from crossdock_stages.judgement import CANCELLED, HELD, NOT_TAKEN
+from crossdock_stages.judgement import CANCELLED, HELD, NOT_TAKEN, REQUESTED, SUBMITTED
 from crossdock_stages.judgement.orders import order_digest
 from crossdock_stages.ledger import desk, settling
 from crossdock_stages.ledger.store import sqlite_driver
@@ -421,6 +421,11 @@ class Life(RuleBasedStateMachine):
         (row,) = found
         open_cases = [one for one in self.rows(exceptions) if one.state == "open"]
         book = Book.load(row.facts)
+        if book.holds and book.stopped and row.state in {REQUESTED, SUBMITTED}:
+            assert not self.active, "it waits, and a house is asked to ship it"
+            assert self.applied_at_erp.count("order.hold") > self.applied_at_erp.count(
+                "order.release"
+            ), "it waits, and the executing system goes on"
         if open_cases or book.holds or row.state in {NOT_TAKEN, CANCELLED}:
             return
         resolved = [one for one in self.rows(exceptions) if one.resolution.endswith("it is well")]
