@@ -1,5 +1,6 @@
 """Stock: what is set aside, what channels are told, and what happens when there is too little."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -26,10 +27,13 @@ from crossdock.canonical import (
 )
 from crossdock.events import Envelope
 from crossdock.identity import entity_id
+from crossdock_stages import stockkeeper
 from crossdock_stages.book import Book
+from crossdock_stages.calls import Target
 from crossdock_stages.decide import Decide
+from crossdock_stages.deliver import Deliver
 from crossdock_stages.harness import House, Item
-from crossdock_stages.ledger import Ledger, desk, settling
+from crossdock_stages.ledger import Ledger, desk, settling, stockbook, traffic
 from crossdock_stages.ledger.stockbook import Spotted
 from crossdock_stages.ledger.tables import landing, offers, outbox, reservations
 from crossdock_stages.rules import Domain, Override, Place, Rules
@@ -608,6 +612,36 @@ async def test_reservations_of_orders_that_wait_lapse(house: House, make_order: 
     sends = await house.ledger.write(lambda tx: keeper._round(tx, later, measure=False))
     assert await shop.rows(reservations) == []
     assert {InventoryLevel.parse(send.body).available for send in sends} == {D(10)}
+
+
+async def test_a_channel_that_has_answered_is_told_the_newest_figure_at_once(
+    house: House, make_order: MakeOrder, vendor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stockkeeper is woken by the answer; its clock would come round in a minute only."""
+    monkeypatch.setattr(stockkeeper, "EVERY_S", 60.0)
+    under = rules()
+    shop = Shop(house, under)
+    await shop.level(10)
+    await shop.tell(make_order(), "order.placed")
+    keeper = Stockkeeper(house, TOPOLOGY, under)
+    told = asyncio.Event()
+
+    async def once() -> int:
+        rows = await house.ledger.read(lambda tx: stockbook.to_tell(tx, 10))
+        if rows:
+            told.set()
+        return len(rows)
+
+    keeper.once = once  # type: ignore[method-assign]
+    running = asyncio.create_task(keeper.run())
+    await asyncio.sleep(0.1)
+    assert not told.is_set(), "both are being told the first figure"
+    lines = await house.ledger.read(lambda tx: traffic.unanswered(tx, before=time.time() + 1))
+    messages = [one.send.message for one in lines if one.send.connection == "web"]
+    items = [Item(Envelope.read(one.headers), one.body, one.address) for one in messages]
+    await Deliver(house, TOPOLOGY, Target(name="web", port=vendor)).process(items)
+    await asyncio.wait_for(told.wait(), 20.0)
+    running.cancel()
 
 
 async def test_the_lag_buffer_follows_what_is_sold(house: House, make_order: MakeOrder) -> None:

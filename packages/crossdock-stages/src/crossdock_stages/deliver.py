@@ -198,6 +198,8 @@ class Deliver:
                 desk.open_exceptions(tx, [_locked_out(self.target.name, auth)], now)
 
         await self.house.ledger.write(work)
+        if any(item.envelope.name == "inventory.publish" for item in went):
+            self.house.pace.bell.set()  # the channel can be told what changed meanwhile
         self.house.meters.add("deliver.done", len(receipts))
         return [event.message for event in events]
 

@@ -19,7 +19,7 @@ class Pace:
     lag_s: Mapping[str, float] = field(default_factory=dict)
     sold: Mapping[str, float] | None = None
     bell: asyncio.Event = field(default_factory=asyncio.Event)
-    """Rung when stock changed in a way that the stockkeeper may act on."""
+    """Rung when a channel has answered, so that the stockkeeper tells it the newest figure."""
     _since: float = 0.0
     _now: dict[str, float] = field(default_factory=dict)
     _last: dict[str, float] = field(default_factory=dict)

@@ -6,6 +6,7 @@ follows demand and propagation as measured. Run it in every runner; several do n
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,8 @@ from crossdock_stages.topology import Topology
 log = logging.getLogger("crossdock.stock")
 
 EVERY_S = 0.25
+"""So often it looks for what time alone has changed; at once when a channel has answered."""
+AT_MOST_EVERY_S = 0.02
 MEASURE_EVERY_S = 10.0
 DEMAND_OVER_S = 600.0
 AT_ONCE = 500
@@ -61,7 +64,11 @@ class Stockkeeper:
                 await self.once()
             except CrossdockError as error:
                 log.warning("keeping stock: %s", error)
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(AT_MOST_EVERY_S)
+            bell = self.house.pace.bell
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(bell.wait(), EVERY_S)
+            bell.clear()
 
     async def once(self) -> int:
         """One round; how many messages followed."""
