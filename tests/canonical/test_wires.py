@@ -128,29 +128,27 @@ def test_a_reference_is_remembered(product: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "quick"),
+    ("text", "good"),
     [
         ("2026-01-31T12:00:00Z", True),
         ("2026-01-31T12:00:00.123456789Z", True),
-        ("2026-01-31T12:00:00+00:00", False),
-        ("2026-01-31T12:00:00-05:00", False),
+        ("2026-01-31T12:00:00+00:00", True),
+        ("2026-01-31T12:00:00-05:00", True),
+        ("2026-01-31T12:00:00", False),
         ("2026-02-30T12:00:00Z", False),
         ("2026-01-31T12:00:00Z\n", False),
     ],
 )
-def test_times_in_utc_are_read_at_once(text: str, quick: bool) -> None:
+def test_times_are_read_as_the_model_reads_them(text: str, good: bool) -> None:
     data = json.dumps({**ORDER, "placed_at": text, "lines": []}).encode()
-    try:
-        wanted = own(Order, data)
-    except ValidationError:
-        wanted = None
-    if quick:
-        assert_same(wired(Order).read(data), wanted)
-        assert wanted is not None
-        assert wanted.placed_at.tzinfo is UTC
-    else:
+    if good:
+        found = wired(Order).read(data)
+        assert_same(found, own(Order, data))
+        assert found.placed_at.tzinfo is UTC
+        return
+    for read in (wired(Order).read, lambda data: own(Order, data)):
         with pytest.raises(REFUSED):
-            wired(Order).read(data)
+            read(data)
 
 
 def test_memory_is_bounded() -> None:
@@ -367,17 +365,18 @@ class Lid(Entity):
         ({"name": "a"}, True),
         ({"name": "large"}, False),
         ({"name": "a", "size": 8}, True),
-        ({"name": "a", "size": 7}, False),
+        ({"name": "a", "size": 7}, True),
         ({"name": "a", "left": False}, True),
-        ({"name": "a", "left": True}, False),
+        ({"name": "a", "left": True}, True),
         ({"name": "a", "bolts": [{"id": "1"}]}, True),
-        ({"name": "a", "bolts": []}, False),
+        ({"name": "a", "bolts": [], "extensions": {}}, True),
+        ({"name": "a", "left": True, "size": 8, "bolts": [{}]}, True),
         ({"name": "a", "id": None}, False),
         ({"name": "a", "new": 1}, False),
     ],
     ids=repr,
 )
-def test_checks_of_its_own_are_asked_and_stated_defaults_left_to_it(told: Any, taken: bool) -> None:
+def test_checks_of_its_own_are_asked_and_stated_defaults_told(told: Any, taken: bool) -> None:
     data = json.dumps(told).encode()
     if taken:
         assert_same(wired(Lid).read(data), own(Lid, data))

@@ -37,6 +37,8 @@ class Leaf(NamedTuple):
     type: Any
     make: str = ""
     check: str = ""
+    lines: tuple[str, ...] = ()
+    """The same as `make`, as lines that leave the value in `n`: without a call of a function."""
 
     def made(self, value: str) -> str:
         """The expression for the value that is wanted."""

@@ -147,7 +147,7 @@ class Model(BaseModel):
 
 
 def _told(value: Model) -> set[str]:
-    """The fields that were given: what is read quickly never states what is the default."""
+    """The fields that were given: wires tell it themselves where a default was stated."""
     given = value.__dict__
     fields = type(value).__pydantic_fields__
     return {

@@ -8,29 +8,28 @@ counters, and puts the values into the model (decision 0015). Of a sum with a de
         d = template.copy()
         d['amount'] = amounts[s.amount]
         if (v := s.currency) is not absent:
-            d['currency'] = w = v
-            if w == default: refuse()
+            d['currency'] = v
         m = new(Sum)
         put(m, d)
         return m
 
-It may refuse what the model would take, never the other way round: unknown fields, times that are
-not in UTC, what is stated although it is the default. Whoever uses it asks the model when it
-refuses, and lets the model say what is wrong. Without msgspec (extra `fast`) there is none.
+It may refuse what the model would take, never the other way round: unknown fields, null where that
+is the default. Whoever uses it asks the model when it refuses, and lets the model say what is
+wrong. Without msgspec (extra `fast`) there is none.
 """
 
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
 
 from crossdock import structs
-from crossdock.canonical.texts import UTC_PATTERN, reads_instants
+from crossdock.canonical.texts import UTC_PATTERN, read_instead, reads_instants
 from crossdock.canonical.values import Counted, EntityRef
-from crossdock.structs import REFUSED, Code, Leaf, UnknownError, bounded, only, refuse, struct
+from crossdock.structs import REFUSED, Code, Leaf, UnknownError, bounded, only, struct
 
 __all__ = ["REFUSED", "REMEMBERED", "Wire", "wire"]
 
@@ -178,7 +177,15 @@ class _Writer:
         """A value that `function` makes of what msgspec reads, or refuses."""
         if inner.make:
             raise UnknownError
-        return self._code.called(_instant if reads_instants(function) else function, inner.type)
+        if reads_instants(function):
+            quick = self._code.named("quick", datetime.fromisoformat)
+            slow, match = self._code.named("slow", function), self._code.named("match", _in_utc)
+            made = f"({quick}({{0}}) if {match}({{0}}) else {slow}({{0}}))"
+            return Leaf(inner.type, made, made)
+        leaf = self._code.called(function, inner.type)
+        if quicker := read_instead(function):
+            return leaf._replace(make=self._code.called(quicker, inner.type).make)
+        return leaf
 
     def _model(self, node: Any) -> Leaf:
         after = []
@@ -195,7 +202,7 @@ class _Writer:
     ) -> Leaf:
         members: list[tuple[Any, ...]] = []
         template: dict[str, Any] = {}
-        needed: dict[str, str] = {}
+        needed: dict[str, Leaf] = {}
         make: list[str] = []
         check: list[str] = []
         for name, field in fields.items():
@@ -211,18 +218,23 @@ class _Writer:
             else:
                 leaf = self.leaf(schema)
                 members.append((name, leaf.type))
-                needed[name] = leaf.made(f"s.{name}")
+                needed[name] = leaf
                 check += [leaf.check.format(f"s.{name}")] if leaf.check else []
         type_ = struct(cls.__name__, members, closed=True)
         if cls is EntityRef:
             values = ", ".join(f"{{0}}.{name}" for name in fields)
             return Leaf(type_, f"{self._code.named('known', _known)}[({values})]")
-        d = f"{self._code.named('template', template)}.copy()"
-        if len(needed) == len(template):
-            d = f"{{{', '.join(f'{name!r}: {value}' for name, value in needed.items())}}}"
-        else:
-            make += [f"d[{name!r}] = {value}" for name, value in needed.items()]
-        make = [f"d = {d}", *make, f"m = new({self._code.named('model', cls)})", "put(m, d)"]
+        model = self._code.named("model", cls)
+        if len(needed) == len(template) and not after:
+            return self._small(type_, model, needed, self._checking(check))
+        for name, leaf in needed.items():
+            if leaf.lines:
+                make += [f"v = s.{name}", *(line.format("v") for line in leaf.lines)]
+            make.append(f"d[{name!r}] = {'n' if leaf.lines else leaf.made(f's.{name}')}")
+        d = self._code.named("template", template)
+        make = [f"d = {d}.copy()", *make, f"m = new({model})", "put(m, d)"]
+        if any("t = True" in line for line in make):  # else all that was stated is another value
+            make = ["t = False", *make, f"if t: {self._code.named('tell', _telling(fields))}(m, s)"]
         asked = _when_asked(cls)
         make += [f"{asked} m = {self._code.named('after', function)}(m)" for function in after]
         maker = self._code.written("make", [*make, "return m"])
@@ -230,26 +242,44 @@ class _Writer:
             check = [f"{asked} return {maker}(s)", *check]
         return Leaf(type_, f"{maker}({{0}})", self._checking(check))
 
+    def _small(self, type_: Any, model: str, fields: Mapping[str, Leaf], check: str) -> Leaf:
+        """A model of few fields, none of them optional: sums, above all."""
+        values = [f"{name!r}: {leaf.made(f'{{0}}.{name}')}" for name, leaf in fields.items()]
+        lines = (f"n = new({model})", f"put(n, {{{{{', '.join(values)}}}}})")
+        maker = self._code.written("make", [*(line.format("s") for line in lines), "return n"])
+        return Leaf(type_, f"{maker}({{0}})", check, lines)
+
     def _checking(self, lines: Sequence[str]) -> str:
         if len(lines) == 1 and lines[0].startswith("known"):  # a sum has nothing but its amount
             return lines[0].replace("[s.", "[{0}.")
         return f"{self._code.written('check', lines)}({{0}})" if lines else ""
 
     def _optional(self, name: str, leaf: Leaf, default: Any) -> list[str]:
-        """The lines for `v`, which is stated; refused when it is the default.
-
-        For `model_fields_set` could not tell it from what was not stated.
-        """
+        """The lines for `v`, which is stated; `t` when it is the default all the same."""
         target = f" d[{name!r}] ="
+        made = "n" if leaf.lines else leaf.made("v")
         if default is None:  # null is refused already
-            return [f"{target} {leaf.made('v')}"]
+            return [*(f" {line.format('v')}" for line in leaf.lines), f"{target} {made}"]
         if default is False or default in ((), {}):
-            return [" v or refuse()", f"{target} {leaf.made('v')}"]
+            return [" if not v: t = True", f"{target} {made}"]
         if isinstance(default, BaseModel):
             same = f"w.__dict__ == {self._code.named('default', default.__dict__)}"
         else:
             same = f"w == {self._code.named('default', default)}"
-        return [f"{target} w = {leaf.made('v')}", f" if {same}: refuse()"]
+        return [f"{target} w = {leaf.made('v')}", f" if {same}: t = True"]
+
+
+_in_utc = re.compile(UTC_PATTERN, re.ASCII).fullmatch
+
+
+def _telling(names: Iterable[str]) -> Callable[[Any, Any], None]:
+    """A function that tells a model what was stated, where its values do not (`values.Model`)."""
+
+    def tell(model: Any, stated: Any) -> None:
+        told = {name for name in names if getattr(stated, name) is not _ABSENT}
+        object.__setattr__(model, "__pydantic_fields_set__", told)
+
+    return tell
 
 
 def _when_asked(cls: type[BaseModel]) -> str:
@@ -259,15 +289,6 @@ def _when_asked(cls: type[BaseModel]) -> str:
         return "if True:"
     counters = dict.fromkeys(name for limit in cls.limits for name in limit.parts)
     return f"if {' or '.join(f's.{name} is not absent' for name in counters)}:"
-
-
-_in_utc = re.compile(UTC_PATTERN, re.ASCII).fullmatch
-
-
-def _instant(text: str) -> datetime:
-    if not _in_utc(text):
-        refuse("not in UTC")
-    return datetime.fromisoformat(text)
 
 
 class _Known(dict[tuple[object, ...], EntityRef]):
