@@ -8,7 +8,7 @@ Source: cloudevents/spec v1.0.2, "NATS Protocol Binding", binary content mode.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import quote, unquote
@@ -285,12 +285,12 @@ class Envelope:
     @property
     def kind(self) -> str:
         """The entity's kind: `order` in `crossdock.order.placed.v1`."""
-        return self.name.partition(".")[0]
+        return _kind(self.type)
 
     @property
     def name(self) -> str:
         """The type without prefix and version: `order.placed`."""
-        return self.type.removeprefix("crossdock.").rpartition(".v")[0]
+        return _name(self.type)
 
     @property
     def major(self) -> int:
@@ -325,6 +325,16 @@ class Envelope:
     def with_claim(self, claim: str) -> Self:
         """The same envelope for a body that is kept in the ledger under `claim`."""
         return replace(self, claim=claim)
+
+
+@lru_cache(1_024)
+def _name(type_: str) -> str:
+    return type_.removeprefix("crossdock.").rpartition(".v")[0]
+
+
+@lru_cache(1_024)
+def _kind(type_: str) -> str:
+    return _name(type_).partition(".")[0]
 
 
 _HEADERS = {

@@ -115,14 +115,17 @@ def _by_place(
     first = next(iter(case.rules.ships_from(region)), None)
     out: dict[str, tuple[str, list[_Portion]]] = {}
     untold: dict[str, None] = {}
+    houses: dict[str, str | None] = {}
+    channel = case.envelope.connection
     for line in order.lines:
         if not carried(line):
             continue
         at = line.location or book.places.get(line.line_id) or first
-        channel = case.envelope.connection
         for place, (amount, open_) in book.portions(line.line_id, at or "").items():
-            where = place or None
-            house = fulfillment.part(location=where, channel=channel, region=region).owner
+            if place not in houses:
+                part = fulfillment.part(location=place or None, channel=channel, region=region)
+                houses[place] = part.owner
+            house = houses[place]
             if house is None or house == execute:
                 continue
             if case.rules.can(house, "fulfillment_order.create"):
