@@ -52,6 +52,7 @@ SWIFT: dict[str, float] = {
     "crossdock.bus.jetstream.ACK_WAIT_S": 0.8,
     "crossdock.bus.jetstream.PIN_TTL_S": 1.0,
     "crossdock.bus.lane.PULL_EXPIRES_S": 0.5,
+    "crossdock.bus.lane.HOLD_S": 0.25,
     "crossdock.bus.publisher.ACK_DEADLINE_S": 0.5,
     "crossdock_stages.harness.HEARTBEAT_S": 0.25,
     "crossdock_stages.sweeper.GRACE_S": 0.3,

@@ -13,6 +13,7 @@ from crossdock.bus import Ack, Bus, Consumer, Delivery, Embedded, Lane, Outgoing
 from crossdock.bus.jetstream import ACK_WAIT_S
 from crossdock.bus.link import Link
 from crossdock.errors import ConfigError, CrossdockError, PermanentError, UnavailableError
+from nats.aio.msg import Msg
 
 Eventually = Callable[..., Awaitable[Any]]
 
@@ -272,6 +273,17 @@ class TestOutage:
             await lane.start()
             await lane.batch(wait_s=1.0)
             assert asked < 40
+
+    async def test_whoever_asks_ends_when_told_so_even_as_the_answer_comes(self, bus: Bus) -> None:
+        asking = asyncio.create_task(bus.depth("T"))
+        client = bus._out.client
+        while not client._resp_map:
+            await asyncio.sleep(0)
+        (answer,) = client._resp_map.values()
+        answer.set_result(Msg(client, data=b'{"state": {"messages": 1}}'))
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
 
 
 class TestLink:

@@ -24,6 +24,8 @@ from crossdock.errors import ConfigError, CrossdockError, UnavailableError
 
 log = logging.getLogger("crossdock.bus")
 
+API_S = 5.0
+"""How long a question to `$JS.API` may take."""
 MINIMUM_SERVER = (2, 12)
 ACK_WAIT_S = 6.0
 MAX_ACK_PENDING = 400
@@ -212,7 +214,14 @@ class Bus:
     async def _api(self, call: str, body: object = None) -> dict[str, Any]:
         payload = b"" if body is None else json.dumps(body).encode()
         try:
-            msg = await self._out.client.request(f"$JS.API.{call}", payload, timeout=5)
+            # nats-py's own limit loses a cancellation that meets the answer: whoever asks for ever
+            # would never end, and nor would the runner
+            async with asyncio.timeout(API_S):
+                msg = await self._out.client.request(
+                    f"$JS.API.{call}",
+                    payload,
+                    timeout=None,  # type: ignore[arg-type]
+                )
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise UnavailableError(
                 f"the bus does not answer {call}: {type(error).__name__}", outcome="unknown"
