@@ -35,7 +35,7 @@ from crossdock_stages.deliver import Deliver
 from crossdock_stages.harness import House, Item
 from crossdock_stages.ledger import Ledger, desk, settling, stockbook, traffic
 from crossdock_stages.ledger.stockbook import Spotted
-from crossdock_stages.ledger.tables import landing, offers, outbox, reservations
+from crossdock_stages.ledger.tables import allotments, landing, offers, outbox, reservations
 from crossdock_stages.rules import Domain, Override, Place, Rules
 from crossdock_stages.stock import (
     Policy,
@@ -259,7 +259,7 @@ class Shop:
         """Every command was answered."""
 
         def work(tx: sa.Connection) -> None:
-            tx.execute(outbox.update().values(state="done"))
+            tx.execute(outbox.update().values(state="done", closed_at=time.time()))
 
         await self.house.ledger.write(work)
 
@@ -642,6 +642,34 @@ async def test_a_channel_that_has_answered_is_told_the_newest_figure_at_once(
     await Deliver(house, TOPOLOGY, Target(name="web", port=vendor)).process(items)
     await asyncio.wait_for(told.wait(), 20.0)
     running.cancel()
+
+
+async def test_pieces_of_ones_own_are_kept_by_each_database(
+    house: House, make_order: MakeOrder
+) -> None:
+    under = rules(allocation="exclusive", order_lag_s=0.0)
+    shop, keeper = Shop(house, under), Stockkeeper(house, TOPOLOGY, under)
+
+    async def keep(after_s: float) -> list[str]:
+        now = time.time() + after_s
+        sends = await house.ledger.write(lambda tx: keeper._round(tx, now, measure=True))
+        await shop.carried_out()
+        return [f"{one.connection} {InventoryLevel.parse(one.body).available}" for one in sends]
+
+    assert set(await shop.level(10)) == {
+        "inventory.publish at shop 5",
+        "inventory.publish at web 5",
+    }
+    await shop.carried_out()
+    assert await keep(1.0) == []
+    got = await shop.tell(make_order(), "order.placed")
+    assert set(got) == {"order.create at erp", "inventory.publish at shop 0"}, "it never sold any"
+    assert {row.channel: (row.most, row.bound) for row in await shop.rows(allotments)} == {
+        "shop": ("5", "0"),
+        "web": ("0", ""),
+    }, "told 0, and it may still sell five"
+    assert await keep(2.0) == [], "it has not answered"
+    assert set(await keep(3.0)) == {"web 4", "shop 1"}
 
 
 async def test_the_lag_buffer_follows_what_is_sold(house: House, make_order: MakeOrder) -> None:
