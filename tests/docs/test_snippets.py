@@ -46,6 +46,38 @@ def test_webhooks() -> None:
     assert page("webhooks")["named"](thin).topic == "store/order/updated"
 
 
+def test_a_thin_webhook_wakes_the_reading() -> None:
+    make = page("webhooks")["Acme"]
+
+    async def order(request: Request) -> Response:
+        number = request.path_params["number"]
+        return JSONResponse({"id": number}, 404 if number == "251" else 200)
+
+    async def hear() -> tuple[list[crossdock.Raw], list[crossdock.Raw], int]:
+        async with (
+            serve(Starlette(routes=[Route("/orders/{number}", order)])) as url,
+            Http(name="acme", base_url=url) as http,
+        ):
+            acme = make(http)
+            heard = [
+                acme.receive(crossdock.Request(headers={}, body=body))
+                for body in (
+                    b'{"scope": "store/order/updated", "data": {"id": 250}}',
+                    b'{"scope": "store/order/archived", "data": {"id": 250}}',
+                    b'{"scope": "store/order/created", "data": {"id": 251}}',
+                )
+            ]
+            return heard, [raw async for raw in acme.poll("here")], len(acme.named)
+
+    heard, read, left = asyncio.run(hear())
+    assert [raw.key for raw in heard] == ["order:250", "order:250", "order:251"]
+    assert heard[0].topic == "store/order/updated"
+    assert [(raw.key, raw.data, raw.cursor) for raw in read] == [
+        ("order:250", b'{"id":"250"}', "here")
+    ]
+    assert left == 0
+
+
 def test_polling() -> None:
     poll = page("polling")["poll"]
     rows = [

@@ -74,11 +74,14 @@ def findable(folder: Path) -> Path:
     return folder
 
 
-def run(arguments: Sequence[str], folders: Iterable[Path]) -> subprocess.CompletedProcess[str]:
+def run(
+    arguments: Sequence[str], folders: Iterable[Path], cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Python with the packages of these folders on its path."""
     path = os.pathsep.join(str(folder / "src") for folder in folders)
     return subprocess.run(
         [sys.executable, *arguments],
+        cwd=cwd,
         env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,

@@ -72,6 +72,20 @@ def test_each_kind_says_what_it_is(each_kind: list[Path]) -> None:
                 assert "cookiecutter." not in file.read_text(), file
 
 
+def test_an_authors_own_test_runs(each_kind: list[Path]) -> None:
+    """The example of the guide on conformance, with the settings that the template makes."""
+    guide = (ROOT / "docs/guides/conformance.md").read_text().partition("## Your own tests")[2]
+    example = guide.partition("```python\n")[2].partition("```")[0]
+    assert "\nasync def test_" in example
+    folder = each_kind[0]
+    own = folder / "tests/test_own.py"
+    own.write_text(example)
+    words = ["-q", "-p", "no:cacheprovider", "-c", "pyproject.toml", "--rootdir=."]
+    done = generating.run(["-m", "pytest", *words, "tests/test_own.py"], [folder], cwd=folder)
+    own.unlink()
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
 def test_what_is_made_is_clean(each_kind: list[Path]) -> None:
     """An author begins without a single complaint of ruff's (mypy's: nox -s template)."""
     # a package with one of these long names has imports that cannot be broken
