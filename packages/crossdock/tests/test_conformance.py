@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,16 @@ def test_a_field_that_shows_in_a_list_of_plain_values_is_told_where_it_goes() ->
     report = Coverage(name="t", samples=[sample], translate=translate).report()
     assert report.mapped == {"/tag": ("/tags",)}
     assert report.extended == {"/code": ("/extensions/com.acme/codes",)}
+
+
+def test_a_time_in_the_form_of_mail_is_told_where_it_goes() -> None:
+    def translate(raw: Raw) -> Iterator[Event[Product]]:
+        at = parsedate_to_datetime(raw.body["changed"])
+        yield Event(type="product.changed", data=Product(name="x", updated_at=at), native_id="1")
+
+    sample = conformance.Sample(topic="t", data=b'{"changed": "Tue, 20 Nov 2012 00:00:00 +0000"}')
+    report = Coverage(name="t", samples=[sample], translate=translate).report()
+    assert report.mapped == {"/changed": ("/updated_at",)}
 
 
 def test_a_refusal_may_be_given_to_some_calls_alone() -> None:

@@ -41,6 +41,7 @@ _OTHERS: Mapping[str, tuple[Any, ...]] = {
         "7",
         "2001-02-03T04:05:06Z",
         "2001-02-03 04:05:06",
+        "Sat, 03 Feb 2001 04:05:06 +0000",
         "EUR",
         "DE",
         "cancelled",
