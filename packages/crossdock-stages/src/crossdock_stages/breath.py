@@ -8,7 +8,7 @@ webhook needs half a dozen turns until it is answered.
 import asyncio
 import time
 
-SLICE_S = 0.004
+SLICE_S = 0.002
 """So much of one turn all stages take together; whoever has more goes on in the next."""
 
 
