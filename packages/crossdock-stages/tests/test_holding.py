@@ -102,6 +102,17 @@ def wrong(make_order: MakeOrder, number: str = "1") -> Order:
     return make_order(number, totals=total)
 
 
+async def test_an_order_that_is_held_and_goes_on_in_one_batch_is_no_case(
+    stage: Decide, house: House, make_order: MakeOrder
+) -> None:
+    right = event(make_order("1"), "order.updated", revision=2)
+    sent = await stage.process([event(wrong(make_order)), right])
+    assert [Envelope.read(message.headers).name for message in sent] == ["order.create"]
+    assert await open_cases(house) == []
+    assert [one.outcome for one in await rows(house, inbox)] == ["held", "applied"]
+    assert await house.ledger.read(audit) == []
+
+
 async def test_a_held_order_is_on_the_desk_with_its_verdicts(
     stage: Decide, house: House, make_order: MakeOrder
 ) -> None:

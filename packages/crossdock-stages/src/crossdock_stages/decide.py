@@ -55,6 +55,18 @@ class _Outcome:
     went: list[Item] = field(default_factory=list)
     repeated: list[Item] = field(default_factory=list)
 
+    def go_on(self, entity_ids: Sequence[str]) -> None:
+        """These wait no longer: neither what is on the desk, nor what this batch has just held."""
+        self.went_on += entity_ids
+        if not self.exceptions:
+            return
+        held = {one.event_id for one in self.seen if one.outcome == orders.HELD}
+        self.exceptions = [
+            row
+            for row in self.exceptions
+            if row[2] not in entity_ids or row[0].envelope.id not in held
+        ]
+
 
 class Decide:
     """The stage; see the module's docstring."""
@@ -322,9 +334,8 @@ class Decide:
         if decision.verdicts:
             order = decision.know.id if decision.know else envelope.subject
             out.judged.append(Judged(envelope.id, order, decision.verdicts))
-        if decision.went_on:
-            out.went_on.append(decision.went_on)
-        out.went_on += decision.settles
+        if went_on := [*filter(None, [decision.went_on]), *decision.settles]:
+            out.go_on(went_on)
         out.look_again += decision.look_again
         if decision.know is not None:
             out.known[decision.know.id] = decision.know
