@@ -67,8 +67,8 @@ class RawNats:
         into every message and wants it in every further pull.
         """
         self.socket.sendall(b"SUB _R.c 2\r\n")
-        pull = _pull(next_address, group)
-        self.socket.sendall(pull + pull)
+        asking = pull(next_address, group)
+        self.socket.sendall(asking + asking)
         got = answered = 0
         buffer = b""
         while got < count:
@@ -91,12 +91,12 @@ class RawNats:
                     if group and got == 1:
                         head = buffer[line_end + 2 : line_end + 2 + int(words[-2])]
                         pin = head.partition(b"Nats-Pin-Id: ")[2].partition(EOL)[0]
-                        pull = _pull(next_address, group, pin.decode())
+                        asking = pull(next_address, group, pin.decode())
                 at = following
             buffer = buffer[at:]
             while got - answered >= 100:
                 answered += 100
-                out.append(pull)
+                out.append(asking)
             if out:
                 self.socket.sendall(b"".join(out))
         self.socket.sendall(b"PING\r\n")
@@ -105,7 +105,8 @@ class RawNats:
         self.socket.sendall(b"UNSUB 2\r\n")
 
 
-def _pull(next_address: str, group: str, pin: str = "") -> bytes:
+def pull(next_address: str, group: str, pin: str = "") -> bytes:
+    """The request for a hundred messages, to be answered at `_R.c`."""
     asked: dict[str, object] = {"batch": 100, "expires": 5_000_000_000}
     asked |= {"group": group} if group else {}
     body = json.dumps(asked | ({"id": pin} if pin else {})).encode()
