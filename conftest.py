@@ -1,7 +1,9 @@
 """What several suites share: a real PostgreSQL, and hypothesis that repeats itself in CI."""
 
+import asyncio
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -115,7 +118,23 @@ def postgres_server() -> Iterator[str]:
             time.sleep(0.05)
         yield f"postgresql://crossdock@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # SIGTERM would wait for whoever is still connected
         server.wait(30)
         log.close()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> str:
+    """The URL of an empty database of one test's own, for what must find nobody else's rows."""
+    import asyncpg
+
+    name = f"test_{uuid4().hex[:12]}"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(postgres_server)
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+
+    asyncio.run(create())
+    return postgres_server.replace("/postgres", f"/{name}")

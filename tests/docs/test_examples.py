@@ -83,7 +83,7 @@ def test_it_runs(file: Path, tmp_path: Path, request: pytest.FixtureRequest) -> 
         # so long what left is set aside where the owner has no newer figure; a test has no minutes
         deployment["domains"]["inventory"]["latency"] = "5s"
         if "ledger" in example:
-            deployment["ledger"] = {"url": request.getfixturevalue("postgres_server")}
+            deployment["ledger"] = {"url": request.getfixturevalue("postgres_database")}
 
     site = Site(
         tmp_path,
