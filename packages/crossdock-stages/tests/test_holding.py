@@ -37,7 +37,7 @@ TOPOLOGY = Topology(environment="test", lanes=2)
 RULES = Rules(
     domains={
         "orders": Domain(capture=("web",), execute="erp", checks=("duplicate", "tax")),
-        "fulfillment": Domain(  # dc1 ships what the ERP tells it to
+        "fulfillment": Domain(  # the ERP tells dc1 what to ship for this channel, and us what left
             owner="dc1",
             publish_to=("web",),
             overrides=(Override(channel="web", owner="erp"),),
@@ -186,7 +186,7 @@ async def test_a_shipment_that_agrees_after_an_edit_is_applied_by_itself(
     await stage.process([event(make_order())])
     line = FulfillmentLine(line_id="1", quantity=7)
     shipped = Fulfillment(order=EntityRef(id=ORDER), lines=(line,), number="F1")
-    await stage.process([event(shipped, "fulfillment.shipped", "F1", "dc1")])
+    await stage.process([event(shipped, "fulfillment.shipped", "F1", "erp")])
     (case,) = await open_cases(house)
     assert case.code == "shipped_more_than_ordered"
     assert case.label == "#1", "it is told under the order's name"

@@ -284,6 +284,69 @@ class TestHouses:
         assert "echo: erp booked what amazon told" in echo.reason
 
 
+class TestPartsOfOrders:
+    """What belongs to an order is of its channel and of its region, whoever speaks."""
+
+    def ship(self, by: str, order: Known | None, under: Rules, **fields: Any) -> Decision:
+        line = FulfillmentLine(line_id="1", quantity=5)
+        ref = EntityRef(id=ORDER, native_id="1")
+        data = Fulfillment(order=ref, number="F1", lines=(line,), **fields)
+        known = () if order is None else (order,)
+        return judge(news("fulfillment.shipped", by, "F1"), data, *known, under=under)
+
+    def test_who_owns_the_shipments_of_one_channel_is_believed(self, make_order: MakeOrder) -> None:
+        part = Override(channel="web", owner="erp", publish_to=("web",))
+        shipments = Domain(owner="dc1", publish_to=("erp", "amazon"), overrides=(part,))
+        under = rules(domains={**DOMAINS_TABLE, "fulfillment": shipments})
+        order = judge(news("order.placed", "web"), make_order(), under=under).know
+        assert asks(self.ship("erp", order, under)) == ["fulfillment.create at web"]
+        assert "evidence only: dc1 does not own" in self.ship("dc1", order, under).reason
+        with pytest.raises(UnavailableError, match="not known yet"):
+            self.ship("erp", None, under)
+
+    def test_who_owns_the_shipments_of_one_region_is_believed(self, make_order: MakeOrder) -> None:
+        part = Override(region="us", owner="erp_us")
+        shipments = Domain(owner="dc1", publish_to=("erp", "web"), overrides=(part,))
+        under = rules(domains={**DOMAINS_TABLE, "fulfillment": shipments})
+        placed = news("order.placed", "web")
+        order = judge(placed, make_order(shipping_address=to("US")), under=under).know
+        assert asks(self.ship("erp_us", order, under)) == ["fulfillment.create at web"]
+        assert "evidence only" in self.ship("dc1", order, under).reason
+
+    def test_a_house_that_was_asked_to_ship_from_a_place_is_believed_there(
+        self, make_order: MakeOrder
+    ) -> None:
+        part = Override(location="DC1", region="us", owner="dc2")
+        shipments = Domain(owner="dc1", publish_to=("erp_us", "web"), overrides=(part,))
+        table = {**DOMAINS_TABLE, "fulfillment": shipments}
+        under = rules(domains=table, places=(Place(name="DC1", region="eu"),))
+        got = judge(news("order.placed", "web"), make_order(shipping_address=to("US")), under=under)
+        assert asks(got) == ["order.create at erp_us", "fulfillment_order.create at dc2"]
+        here = self.ship("dc2", got.know, under, location="DC1")
+        assert asks(here) == ["fulfillment.create at erp_us", "fulfillment.create at web"]
+        assert "evidence only" in self.ship("dc2", got.know, under, location="DC9").reason
+
+    def test_money_and_returns_go_where_the_region_is_executed(self, make_order: MakeOrder) -> None:
+        returns = Domain(
+            capture=("web",), execute="erp", overrides=(Override(region="us", execute="erp_us"),)
+        )
+        under = rules(domains={**DOMAINS_TABLE, "returns": returns})
+        placed = news("order.placed", "web")
+        order = judge(placed, make_order(shipping_address=to("US")), under=under).know
+        assert order is not None
+        ref = EntityRef(id=ORDER)
+        paid = Payment(order=ref, method="card", currency="EUR", captured=EUR5)
+        got = judge(news("payment.captured", "web"), paid, order, under=under)
+        assert asks(got) == ["payment.create at erp_us"]
+        given = Refund(order=ref, state="succeeded", amount=EUR5, requested_at=DAY)
+        got = judge(news("refund.succeeded", "web"), given, order, under=under)
+        assert asks(got) == ["refund.create at erp_us"]
+        line = ReturnReceiptLine(line_id="1", quantity=1, condition="new", disposition="restock")
+        back = ReturnReceipt(order=ref, location="DC1", received_at=DAY, lines=(line,))
+        got = judge(news("return_receipt.recorded", "dc1"), back, order, under=under)
+        assert asks(got) == ["return_receipt.create at erp_us", "return_receipt.create at web"]
+
+
 class TestWishesToCancel:
     def test_a_wish_that_is_told_again_with_the_order_is_one_case(self, order: Known) -> None:
         data = Cancellation(

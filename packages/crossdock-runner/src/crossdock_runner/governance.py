@@ -41,13 +41,14 @@ _PARTED_BY = {
     "orders": ("channel", "region"),
     "inventory": ("location", "channel", "region"),
     "fulfillment": ("location", "channel", "region"),
-    "returns": ("location", "channel"),
+    "returns": ("location", "channel", "region"),
     "catalog": ("fields",),
     "pricing": ("region",),
     "settlement": ("channel",),
 }
-"""By what the facts of a domain can be told apart: of orders the region they go to, of stock the
-place it lies at and that place's region, of prices that of their price list's countries."""
+"""By what the facts of a domain can be told apart: of orders, and of the shipments and returns that
+belong to them, the channel that sold and the region they go to, of stock the place it lies at and
+that place's region, of prices that of their price list's countries."""
 
 Path = tuple[str | int, ...]
 Finding = tuple[Path, str]

@@ -122,6 +122,8 @@ class Book:
     """Houses that were asked to ship and then not to."""
     execute: str = ""
     """The system it was given to, where parts of the domain have others."""
+    region: str = ""
+    """The region it goes to, where the deployment names regions."""
 
     def shipped_of(self, line_id: str) -> Decimal:
         """How much of a line has left, by all shipments together; of a bundle, what is complete."""
@@ -213,7 +215,7 @@ class Book:
         """What was given back by single refunds, one of them left out."""
         return sum((money for key, (_, money) in self.refunded.items() if key != but), ZERO)
 
-    def with_order(self, order: Order, ours: Iterable[str]) -> Self:
+    def with_order(self, order: Order, ours: Iterable[str], region: str = "") -> Self:
         """The book after the channel's newest snapshot; `ours` are the hands that we instruct."""
         hands = frozenset(ours)
         payment = order.payment
@@ -222,6 +224,7 @@ class Book:
             currency=order.currency,
             captured=payment.captured.amount if payment.captured else None,
             total=order.totals.total.amount,
+            region=region,
             axes=vars(statuses(order)),
             lines={line.line_id: _line(line) for line in order.lines},
             foreign=frozenset(
@@ -317,6 +320,8 @@ class Book:
             plain["called_off"] = sorted(self.called_off)
         if self.execute:
             plain["execute"] = self.execute
+        if self.region:
+            plain["region"] = self.region
         text = jsontext.dump_quickly(plain).decode()
         _remember(text, self)
         return text

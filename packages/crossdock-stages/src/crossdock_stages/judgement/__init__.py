@@ -4,6 +4,7 @@ fact + known + rules → Decision: applied or ignored with a reason, new knowled
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from crossdock.canonical import (
@@ -25,6 +26,7 @@ from crossdock.canonical import (
 )
 from crossdock.events import Envelope
 
+from crossdock_stages.book import Book
 from crossdock_stages.judgement import (
     booking,
     exchanges,
@@ -142,11 +144,7 @@ def judge(
     if domain is None:
         name = DOMAINS.get(envelope.kind, envelope.kind)
         return evidence(f"no domain {name} in this deployment")
-    place = vars(data).get("location")
-    region = rules.region_at(place)
-    if envelope.kind in {"price", "price_list"}:
-        region = prices.region_of(envelope, data, known, rules)
-    domain = domain.part(location=place, channel=envelope.connection, region=region)
+    domain = _part(envelope, data, known, rules, domain)
     case = Case(
         envelope=envelope,
         known=known,
@@ -183,6 +181,31 @@ def judge(
     return _BY_ENTITY.get(type(data), publishing.anything)(case, data)
 
 
+def _part(
+    envelope: Envelope, data: Entity, known: Knowledge, rules: Rules, domain: Domain
+) -> Domain:
+    """The part of the domain that this news is of: by its place, its channel and its region.
+
+    What belongs to an order is of the channel that sold it and of the region that it goes to,
+    whoever speaks; payments go where their order was given.
+    """
+    place = vars(data).get("location")
+    if envelope.kind in {"price", "price_list"}:
+        region = prices.region_of(envelope, data, known, rules)
+        return domain.part(location=place, channel=envelope.connection, region=region)
+    ref = vars(data).get("order")
+    order = known.get(ref.id or "") if isinstance(ref, EntityRef) else None
+    if order is None or not domain.overrides:
+        region = rules.region_at(place)
+        return domain.part(location=place, channel=envelope.connection, region=region)
+    book = Book.load(order.facts)
+    region = book.region or rules.region_at(place)
+    domain = domain.part(location=place, channel=order.connection, region=region)
+    if book.execute and DOMAINS[envelope.kind] == "orders":
+        domain = replace(domain, execute=book.execute)
+    return domain
+
+
 def _owners(kind: str, domain: Domain, rules: Rules) -> tuple[str, ...]:
     """Whose word counts on this kind, in this part of the domain."""
     owners = domain.capture or ((domain.owner,) if domain.owner else ())
@@ -202,6 +225,8 @@ def _counts(case: Case, data: Entity, domain: Domain, rules: Rules) -> bool:
     speaker = case.envelope.connection
     if speaker in _owners(case.envelope.kind, domain, rules):
         return True
-    return isinstance(data, Fulfillment) and (
-        fulfillments.by_marketplace(case, data) or fulfillments.was_instructed(case, data)
-    )
+    if not isinstance(data, Fulfillment):
+        return False
+    if (data.order.id or "") not in case.known and speaker in rules.domains["fulfillment"].sources:
+        fulfillments.order_of(case, data)  # whose it is is told by the order, which may come yet
+    return fulfillments.by_marketplace(case, data) or fulfillments.was_instructed(case, data)

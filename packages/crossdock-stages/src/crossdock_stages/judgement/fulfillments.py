@@ -174,11 +174,15 @@ def by_marketplace(case: Case, data: Fulfillment) -> bool:
 
 
 def was_instructed(case: Case, data: Fulfillment) -> bool:
-    """Whether the house that speaks, and names no place, was asked to ship a part of this order."""
+    """Whether the house that speaks was asked to ship a part of this order: from the place that it
+    names, or from any where it names none."""
     order = case.known.get(data.order.id or "")
-    if order is None or data.location is not None:
+    if order is None:
         return False
     book = Book.load(order.facts)
+    if data.location is not None:
+        asked = book.instructions.get(data.location)
+        return asked is not None and asked.house == case.envelope.connection
     # also who was called off: what had left by then is no less true
     houses = {one.house for one in book.instructions.values()} | book.called_off
     return case.envelope.connection in houses

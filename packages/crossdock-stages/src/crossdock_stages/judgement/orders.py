@@ -102,9 +102,10 @@ def judge(case: Case, order: Order) -> Decision:
     envelope, before = case.envelope, case.before
     earlier = Book.load(before.facts) if before is not None else Book()
     # what an earlier snapshot brought up is judged anew; what others brought up stays
-    book = earlier.without_holds_of(envelope.subject).with_order(order, shipping.OURS)
-    book = shipping.placed(case, book, earlier, fresh=is_checked(before))
     region = shipping.region_of(order, case.rules)
+    book = earlier.without_holds_of(envelope.subject)
+    book = book.with_order(order, shipping.OURS, region or "")
+    book = shipping.placed(case, book, earlier, fresh=is_checked(before))
     domain = case.domain.part(channel=envelope.connection, region=region)
     know = case.learnt(
         order_digest(order), state=before.state if before else "", label=order.number
