@@ -323,6 +323,37 @@ async def test_what_the_owner_has_taken_counts_until_its_next_figure(
     assert await shop.rows(reservations) == []
 
 
+@pytest.mark.parametrize("what", ["a bundle", "executed by region"])
+async def test_what_the_owner_counts_is_not_set_aside_again(
+    house: House, make_order: MakeOrder, what: str
+) -> None:
+    base = rules()
+    us = Override(region="us", execute="erp")
+    under = replace(
+        base,
+        domains={
+            **base.domains,
+            "orders": Domain(capture=("web", "shop"), execute="erp_eu", overrides=(us,)),
+        },
+        regions={"us": ("US",)},
+    )
+    shop = Shop(house, base if what == "a bundle" else under)
+    await shop.level(10, at=time.time() - 10)
+    (line,) = make_order().lines
+    if what == "a bundle":
+        parts = (LineComponent(sku="MUG", quantity=1),)
+        line = line.model_copy(update={"sku": "BOX", "components": parts})
+    order = make_order(lines=(line,), shipping_address=Address(country="US"))
+    await shop.tell(order, "order.placed")
+    await shop.carried_out()
+    await shop.tell(order, "order.submitted", entity_id("web", "order", "1"), "erp")
+    assert await shop.level(5, at=time.time() + 1) == []
+    assert await shop.rows(reservations) == []
+    noted = order.model_copy(update={"note": "x"})
+    assert await shop.tell(noted, "order.updated") == []
+    assert await shop.rows(reservations) == []
+
+
 async def test_an_owner_that_counts_what_lies_there_keeps_it_until_it_has_left(
     house: House, make_order: MakeOrder
 ) -> None:

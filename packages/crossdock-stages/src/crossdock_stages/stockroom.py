@@ -33,6 +33,7 @@ from crossdock_stages.stock import (
     handed_over,
     leaving,
     share_out,
+    skus_of,
     split_rows,
     wanted,
 )
@@ -238,8 +239,10 @@ class Stockroom:
     def _owner_counts(self, order: Order, known: Known) -> bool:
         """Whether the owner of the stock has this order, and leaves it out of its figures."""
         orders = self.rules.domains.get("orders")
-        execute = orders.part(channel=known.connection).execute if orders else None
-        skus = {line.sku for line in order.lines}
+        execute = Book.load(known.facts).execute
+        if not execute and orders:
+            execute = orders.part(channel=known.connection).execute or ""
+        skus = skus_of(order)
         return any(
             spot.owner == execute and spot.position.counts_orders
             for (sku, _), spot in self.spots.items()
