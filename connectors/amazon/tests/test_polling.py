@@ -117,6 +117,7 @@ async def test_old_orders_come_once_by_the_older_api(box: AmazonSandbox, opened:
         raws = [raw async for raw in port.poll(None)]
         found = [raw for raw in raws if raw.topic == "order/v0"]
         assert [raw.key for raw in found] == [f"order:{one['orderId']}" for one in orders]
+        assert all(raw.backfill == (raw.topic == "order/v0") for raw in raws)
         assert "order/v0" not in await polled(port, raws[-1].cursor)
     (event,) = translate(found[0])
     assert event.data.shipping_address.lines == ("101 Main Street",)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from crossdock import AuthError, Ignore, Raw, RejectedError, Request, UnavailableError, Window
 from crossdock.jsontext import dump
-from crossdock_shopify import topics
+from crossdock_shopify import polling, topics
 from crossdock_shopify.mapping import translate
 from crossdock_shopify.polling import Cursor
 from crossdock_shopify.sandbox_hooks import echo_body
@@ -229,6 +229,7 @@ async def test_a_backfill_brings_every_order_once_and_then_is_done(bench: Bench)
     for _ in range(6):
         for raw in await bench.polled(cursor):
             cursor = raw.cursor or cursor
+            assert raw.backfill == (raw.topic in {"Order", topics.BACKFILL_DONE})
             if raw.topic == "Order":
                 seen[raw.key] = seen.get(raw.key, 0) + 1
     assert seen == {f"order:{order.id}": 1 for order in orders}
@@ -252,6 +253,44 @@ async def test_a_backfill_reads_an_order_as_a_reading_by_id_does(bench: Bench) -
 
 def facts_of(raw: Raw) -> list[Any]:
     return [(event.type, event.native_id, event.data.dump()) for event in translate(raw)]
+
+
+@pytest.mark.parametrize("bench", [BACKFILL], indirect=True)
+async def test_what_a_webhook_names_meanwhile_does_not_wait_for_the_past(bench: Bench) -> None:
+    orders = [bench.place({"TEE-S": 1}) for _ in range(6)]
+    for order in orders:
+        order.facts["placed"] -= timedelta(hours=2)
+        order.updated = order.facts["placed"]
+    cursor, told = begun(0.5), []
+    for _ in range(4):
+        async for raw in bench.shop.poll(cursor):
+            told.append(raw)
+            if len(found(told, "Order")) == 2:
+                item = bench.box.shop.variants["TOTE"]["item"]
+                place = f"{gid('InventoryLevel', LOCATION)}?inventory_item_id={item}"
+                thin = {"inventory_item_id": item, "admin_graphql_api_id": place}
+                bench.shop.poller.hear("inventory_levels/update", thin)
+        cursor = told[-1].cursor if told else cursor
+    names = [raw.topic for raw in told if raw.topic in {"Order", "InventoryLevel"}]
+    assert names.index("InventoryLevel") == 2, names
+    assert not found(told, "InventoryLevel")[0].backfill
+
+
+@pytest.mark.parametrize("bench", [BACKFILL], indirect=True)
+async def test_a_long_past_is_read_in_parts_with_the_present_between(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "PAST_S", 0.0)
+    orders = [bench.place({"TEE-S": 1}) for _ in range(4)]
+    for order in orders:
+        order.facts["placed"] -= timedelta(hours=2)
+        order.updated = order.facts["placed"]
+    cursor, parts = begun(0.5), []
+    for _ in range(8):
+        raws = await bench.polled(cursor)
+        cursor = raws[-1].cursor if raws else cursor
+        parts.append([raw.key for raw in found(raws, "Order")])
+    assert [part for part in parts if part] == [[f"order:{order.id}"] for order in orders]
 
 
 @pytest.mark.parametrize("bench", [BACKFILL], indirect=True)

@@ -262,3 +262,20 @@ async def test_it_can_be_driven_from_outside(bench: Bench) -> None:
     assert report["returns"] == len([raw for raw in told if raw.topic == "Return"]) > 0
     answer = await bench.http.post("/_sandbox/sell", json={"price": 1}, accept={400})
     assert "price" in answer.json()["error"]
+
+
+async def test_what_changed_before_we_came_is_from_the_past(bench: Bench) -> None:
+    await bench.http.post("/_sandbox/sell", json={"orders": 2, "seed": 5})
+    old = datetime.now(UTC) - timedelta(days=3)
+    bench.square.poller.config = bench.square.config.model_copy(update={"since": old})
+    bench.square.poller.now = lambda: datetime.now(UTC) + timedelta(hours=1)
+    past = [raw for raw in await bench.poll() if raw.topic == "Order"]
+    assert len(past) == 2
+    assert all(raw.backfill for raw in past)
+
+    bench.cursor = None
+    bench.square.poller.now = lambda: datetime.now(UTC) - timedelta(hours=1)
+    bench.square.poller._due.clear()
+    live = [raw for raw in await bench.poll() if raw.topic == "Order"]
+    assert len(live) == 2
+    assert not any(raw.backfill for raw in live)

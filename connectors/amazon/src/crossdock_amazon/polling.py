@@ -283,7 +283,7 @@ class Poller:
             if raw is None:
                 self._backfilled = True  # nothing to store it with: asked once more after a restart
                 return
-            raw.cursor = cursor.dump()
+            raw.cursor, raw.backfill = cursor.dump(), True
             yield raw
 
     def _since(self, cursor: Cursor, family: str) -> str:

@@ -8,7 +8,7 @@ https://shopify.dev/docs/api/usage/bulk-operations/queries
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,7 +41,7 @@ class Backfill:
     _ended: str = ""
     """An operation that failed: told once, then another is begun."""
 
-    async def read(self, until: datetime, place: int) -> AsyncIterator[tuple[Raw, int]]:
+    async def read(self, until: datetime, place: int) -> AsyncGenerator[tuple[Raw, int], None]:
         """Orders created before `until`, from `place` on, each with the place after it.
 
         Nothing while the operation is under way: the next poll looks again. The last pair has

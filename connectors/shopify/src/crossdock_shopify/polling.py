@@ -13,6 +13,7 @@ memory, and after a restart reads a longer window again.
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,6 +31,8 @@ from crossdock_shopify.sweeping import Sweeping, mark_of, text
 
 _NODES_OF_WEBHOOKS = {"order": "Order", "product": "Product"}
 _MOST_WANTED = 10_000
+PAST_S = 30.0
+"""So long one poll reads the past; the next goes on there, after it has looked at the present."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +140,17 @@ class Poller:
             yield raw
         if self.config.backfill_since is not None and cursor.backfill >= 0:
             begun = datetime.fromisoformat(cursor.begun)
-            async for raw, place in self.backfill.read(begun, cursor.backfill):
-                cursor = replace(cursor, backfill=place)
-                raw.cursor = cursor.dump()
-                yield raw
+            end = self.clock() + PAST_S
+            async with aclosing(self.backfill.read(begun, cursor.backfill)) as past:
+                async for raw, place in past:
+                    cursor = replace(cursor, backfill=place)
+                    raw.cursor, raw.backfill = cursor.dump(), True
+                    yield raw
+                    async for news in self._named():  # what is live does not wait for the past
+                        news.cursor = cursor.dump()
+                        yield news
+                    if self.clock() >= end:
+                        break
         if self.clock() >= self._sweep_at:
             # only a sweep that came to its end lets the next one wait
             async for raw in self._sweep(cursor):

@@ -26,10 +26,13 @@ class Cursor:
 
     begun: str
     read: dict[str, str] = field(default_factory=dict)
+    came: str = ""
+    """When we came, where that is later than `begun`: what changed before is from the past."""
 
     def dump(self) -> str:
         """The opaque text."""
-        return json.dumps([1, self.begun, self.read], separators=(",", ":"), sort_keys=True)
+        plain = [1, self.begun, self.read, *([self.came] if self.came else ())]
+        return json.dumps(plain, separators=(",", ":"), sort_keys=True)
 
     @classmethod
     def parse(cls, given: str | None) -> "Cursor | None":
@@ -39,6 +42,10 @@ class Cursor:
         match jsontext.parse(given.encode("utf-8", "replace"), what="the cursor"):
             case [1, str() as begun, dict() as read] if all(map(_is_time, (begun, *read.values()))):
                 return cls(begun, read)
+            case [1, str() as begun, dict() as read, str() as came] if all(
+                map(_is_time, (begun, came, *read.values()))
+            ):
+                return cls(begun, read, came)
         raise ContractError(
             f"the cursor {jsontext.shorten(given)} is none of Square's; clear it to begin anew"
         )
@@ -49,6 +56,11 @@ class Cursor:
         if before and datetime.fromisoformat(before) >= datetime.fromisoformat(moment):
             return self
         return replace(self, read={**self.read, family: moment})
+
+    def is_past(self, moment: str) -> bool:
+        """Whether something of this time is from before we came."""
+        came = self.came
+        return bool(came) and datetime.fromisoformat(moment) < datetime.fromisoformat(came)
 
 
 @dataclass
@@ -71,8 +83,11 @@ class Poller:
         """See `Polls.poll`. A missing right to one family keeps no other from being read."""
         cursor = Cursor.parse(given)
         if cursor is None:
-            begun = self.config.since or self.now()
-            cursor = Cursor(begun.astimezone(UTC).isoformat())
+            now = self.now().astimezone(UTC).isoformat()
+            since = self.config.since
+            cursor = Cursor(now)
+            if since is not None:
+                cursor = Cursor(since.astimezone(UTC).isoformat(), came=now)
             first = raw_of(topics.BEGAN, topics.BEGAN, {"reading": "begins"})
             first.cursor = cursor.dump()
             yield first
@@ -102,12 +117,14 @@ class Poller:
         if family in _SORTED:
             async for found in self._changed(family, since):
                 cursor = cursor.at(family, found.at)
+                found.raw.backfill = cursor.is_past(found.at)
                 yield found.raw, cursor
             return
         rows = [found async for found in self._changed(family, since)]
         rows.sort(key=lambda found: datetime.fromisoformat(found.at))
         for n, found in enumerate(rows):
             last = n == len(rows) - 1
+            found.raw.backfill = cursor.is_past(found.at)
             yield found.raw, cursor.at(family, found.at) if last else cursor
 
     def _changed(self, family: Family, since: datetime) -> AsyncIterator[Found]:

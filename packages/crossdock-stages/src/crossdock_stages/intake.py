@@ -31,7 +31,7 @@ from crossdock_stages.ledger import desk, landing
 from crossdock_stages.ledger.desk import Stuck
 from crossdock_stages.ledger.landing import Landed, Verdict
 from crossdock_stages.ledger.store import Soon
-from crossdock_stages.topology import Topology
+from crossdock_stages.topology import BACKFILL, Topology
 
 log = logging.getLogger("crossdock.intake")
 
@@ -252,6 +252,7 @@ def _row(connection: str, raw: Raw, road: str) -> Landed:
         body=raw.data,
         received_at=now,
         fingerprint=mark,
+        mode=BACKFILL if raw.backfill else "",
     )
 
 

@@ -19,7 +19,9 @@ from crossdock.identity import partition
 from crossdock_stages.ledger.landing import Landed
 
 RAW, EVENTS, COMMANDS = "XD_RAW", "XD_EVENTS", "XD_COMMANDS"
-REPLAY = "replay"
+REPLAY, BACKFILL = "replay", "backfill"
+"""Modes of what is not live: told again by a person, or from before we came. Both travel in the
+lane named after the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +73,7 @@ class Topology:
         ]
 
     def _lanes(self) -> list[str]:
-        """The live lanes, and one for replays, so that old news never holds up new."""
+        """The live lanes, and one for replays and backfills: old news never holds up new."""
         return [*map(str, range(self.lanes)), REPLAY]
 
     def _lane(self, envelope: Envelope) -> str:

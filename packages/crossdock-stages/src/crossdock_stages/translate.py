@@ -29,7 +29,7 @@ from crossdock_stages.ledger.landing import Translated
 from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import claims
 from crossdock_stages.ledger.traffic import ToSend
-from crossdock_stages.topology import Topology
+from crossdock_stages.topology import REPLAY, Topology
 
 MAX_KEY = 64
 """As long as the ledger's column; our own ids have 30 characters."""
@@ -254,7 +254,7 @@ class Translate:
                 nothing = "it says nothing of interest"
                 results.append(Translated(landing_id=item.id, state="ignored", reason=nothing))
                 continue
-            if not item.envelope.mode:
+            if item.envelope.mode != REPLAY:
                 self.watch.look(item, look)
             results.append(
                 Translated(

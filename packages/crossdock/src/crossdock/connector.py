@@ -73,7 +73,8 @@ class Webhooks(Protocol):
 
         Returns the record with `topic`, `key`, `delivery_id` set and `data` equal to the body.
         AuthError: not genuine (answered 401, nothing stored). ContractError: genuine, but no
-        message (answered 400). The signature is checked over the bytes before they are parsed.
+        message (answered 202, kept as a dead letter: sending it again would change nothing).
+        The signature is checked over the bytes before they are parsed.
         """
         ...
 

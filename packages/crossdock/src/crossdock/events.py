@@ -56,7 +56,8 @@ class Raw:
     `topic` is the vendor's word for what it is (`orders/create`); `key` names the entity it is
     about, so that all news of one entity stays in sequence; `delivery_id` is equal for two
     deliveries of the same news and different for different news. `cursor` (polls only) is where
-    to resume after this record. `headers` are lower-case.
+    to resume after this record. `headers` are lower-case. `backfill`: it is from before we came,
+    so it travels in the lane of replays and no customer is written to because of it.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Raw:
         cursor: str | None = None,
         headers: Mapping[str, str] | None = None,
         received_at: datetime | None = None,
+        backfill: bool = False,
     ) -> None:
         if data is None:
             data = jsontext.dump(body)
@@ -81,6 +83,7 @@ class Raw:
         self.cursor = cursor
         self.headers = dict(headers or {})
         self.received_at = received_at
+        self.backfill = backfill
 
     @cached_property
     def body(self) -> Any:
@@ -199,7 +202,7 @@ class Command(Generic[E_co]):
     attempt: int = 1
     correlation_id: str = ""
     notify: bool = True
-    """False when this comes from a replay: the vendor must not write to the customer."""
+    """False when this comes from a replay or a backfill: the vendor must write to no customer."""
 
     def native_id(self, canonical_id: str | None) -> str | None:
         """What the target calls this entity, or None where it never told us."""

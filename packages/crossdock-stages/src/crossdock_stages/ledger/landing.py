@@ -40,7 +40,7 @@ class Landed:
     received_at: float
     fingerprint: str = field(default="")
     mode: str = ""
-    """Empty, or `replay` when a person had it told again."""
+    """Empty for what is live, else as in `topology`: `replay`, `backfill`."""
 
 
 def new_id(now: float) -> str:
@@ -78,6 +78,7 @@ def land(tx: Connection, rows: Sequence[Landed]) -> list[tuple[str, Verdict]]:
                     "published_at": row.received_at,
                     "state": "landed",
                     "settled": False,
+                    "mode": row.mode,
                 }
             )
         else:

@@ -1,0 +1,71 @@
+"""What is not live: replays, and what is from before we came."""
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from crossdock.bus import Outgoing
+from crossdock.connector import Connector
+from crossdock.events import Command, Envelope, Raw
+from crossdock_stages.calls import Target
+from crossdock_stages.decide import Decide
+from crossdock_stages.deliver import Deliver
+from crossdock_stages.harness import House, Item
+from crossdock_stages.intake import Intake
+from crossdock_stages.ledger import Ledger
+from crossdock_stages.rules import Domain, Rules
+from crossdock_stages.topology import Topology
+from crossdock_stages.translate import Translate
+
+TOPOLOGY = Topology(environment="test", lanes=2)
+RULES = Rules(
+    domains={"orders": Domain(capture=("web",), execute="erp")},
+    handles={"erp": frozenset({"order.create"})},
+)
+
+
+class Tap:
+    """A bus that only hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[Outgoing] = []
+
+    async def publish(self, messages: Iterable[Outgoing]) -> list[None]:
+        new = list(messages)
+        self.heard += new
+        return [None] * len(new)
+
+
+def items(messages: Iterable[Outgoing]) -> list[Item]:
+    return [Item(Envelope.read(one.headers), one.body, one.address) for one in messages]
+
+
+class Shop:
+    """Polled, it tells of an order of today, and of one from before we came."""
+
+    async def poll(self, cursor: str | None) -> AsyncIterator[Raw]:
+        for number, past in (("1", False), ("2", True)):
+            facts = json.dumps([{"fact": "order.placed", "id": number}]).encode()
+            key = f"order:{number}"
+            yield Raw("facts", data=facts, key=key, delivery_id=key, cursor=key, backfill=past)
+
+
+async def test_a_backfill_has_its_own_lane_and_writes_to_no_customer(
+    sqlite_ledger: Ledger, shop: Connector, vendor: Any
+) -> None:
+    tap = Tap()
+    house = House(bus=tap, ledger=sqlite_ledger)  # type: ignore[arg-type]
+    told: list[Command[Any]] = []
+
+    async def watch(command: Command[Any]) -> None:
+        told.append(command)
+
+    vendor.watch = watch
+    await Intake(house, TOPOLOGY)._poll_once("web", Shop())
+    events = list(await Translate(house, TOPOLOGY, {"web": shop}).process(items(tap.heard)))
+    commands = list(await Decide(house, TOPOLOGY, RULES).process(items(events)))
+    await Deliver(house, TOPOLOGY, Target("erp", vendor)).process(items(commands))
+    for messages in (tap.heard, events, commands):
+        live, past = [one.address.rpartition(".")[2] for one in messages]
+        assert (live in {"0", "1"}, past) == (True, "replay")
+    assert {command.data.number: command.notify for command in told} == {"#1": True, "#2": False}
