@@ -67,7 +67,7 @@ def findings(text: str) -> dict[str, str]:
         DomainsConfig.model_validate(given),
         list(there),
         there,
-        {"eu": ("DE", "FR"), "us": ("US",)},
+        {"eu": ("DE", "FR"), "us": ("US",), "asia": ("JP",)},
         {"DC1": LocationConfig(region="eu"), "DC2": LocationConfig(region="us")},
     )
     return {".".join(map(str, path)): message for path, message in table.findings()}
@@ -249,6 +249,43 @@ def test_a_table_that_can_be_kept() -> None:
             "inventory: {owner: dc1, overrides: [{location: DC2, owner: dc2, publish_to: [dc2]}]}",
             "overrides.0.publish_to.0",
             "in a circle",
+        ),
+        (
+            ORDERS + "inventory: {owner: dc1, overrides: [{channel: web, safety_stock: 5}]}",
+            "overrides.0.safety_stock",
+            "needs `reserve`",
+        ),
+        (
+            ORDERS + "inventory: {owner: dc1, overrides: [{channel: amazon, owner: amazon}]}",
+            "overrides.0.owner",
+            "stock lies at places, not in channels",
+        ),
+        (
+            ORDERS + "inventory: {owner: dc1, overrides: [{channel: amazon, publish_to: [web]}]}",
+            "overrides.0.publish_to",
+            "stock lies at places, not in channels",
+        ),
+        (
+            "inventory: {owner: dc1, overrides: [{region: asia, owner: dc2}]}",
+            "overrides.0.region",
+            "no location is in 'asia'",
+        ),
+        (
+            "inventory: {owner: dc1, overrides: [{region: eu, location: DC2, owner: dc2}]}",
+            "overrides.0.region",
+            "'DC2' is in us: nothing is in both",
+        ),
+        (
+            "orders: {capture: [web], execute: erp, overrides: "
+            "[{region: us, execute: dc1}, {region: us, execute: dc2}]}",
+            "overrides.1.execute",
+            "two systems that book it for the same part of orders: 'dc1' and 'dc2'",
+        ),
+        (
+            ORDERS + "settlement: {sources: [amazon], book: erp, overrides: "
+            "[{channel: web, execute: dc1}]}",
+            "overrides.0.channel",
+            "no source of statements; allowed: amazon",
         ),
     ],
 )

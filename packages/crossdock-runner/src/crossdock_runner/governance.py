@@ -12,6 +12,7 @@ from crossdock.canonical import ENTITIES
 from crossdock.connector import Connector
 from crossdock_stages.judgement.checks import BUILT_IN
 from crossdock_stages.reconcile import KINDS
+from pydantic import BaseModel
 
 from crossdock_runner.domains import (
     DomainsConfig,
@@ -148,9 +149,12 @@ class Table:
                 yield from self._allocation(part, orders, path)
             return
         keys = ("safety_stock", "share", "cap", "allocation", "order_lag", "lag_buffer")
-        given = [key for key in keys if key in part.model_fields_set]
-        for key in given:
-            yield (*path, key), f"`{key}` needs `reserve`, as in `reserve: 1d`: stock is kept then"
+        parts: list[tuple[Path, BaseModel]] = [(path, part)]
+        parts += [((*path, "overrides", index), one) for index, one in enumerate(part.overrides)]
+        for at, some in parts:
+            for key in [key for key in keys if key in some.model_fields_set]:
+                words = f"`{key}` needs `reserve`, as in `reserve: 1d`: stock is kept then"
+                yield (*at, key), words
 
     def _allocation(
         self, part: InventoryConfig, orders: OrdersConfig, path: Path
@@ -240,7 +244,7 @@ class Table:
                 yield from self._can((*path, index), name, *_TOLD.get(domain, ()))
 
     def _overrides(self, domain: str, part: Any, path: Path) -> Iterator[Finding]:
-        claimed: dict[tuple[Any, ...], str] = {}
+        claimed: dict[tuple[Any, ...], str | None] = {}
         for index, one in enumerate(part.overrides):
             at: Path = (*path, "overrides", index)
             given = one.model_dump(exclude_unset=True)
@@ -253,18 +257,41 @@ class Table:
                 continue
             yield from self._selectors(domain, one, at)
             yield from self._fitting(domain, part, one, at)
-            if one.owner is None:
-                continue
-            parts = one.fields or ("",)
-            for name in parts:
-                selector = (one.location, one.channel, one.region, name)
-                other = claimed.setdefault(selector, one.owner)
-                if other != one.owner:
+            yield from self._meeting(domain, part, one, at)
+            for key, whose in (("owner", one.owner), ("execute", one.execute)):
+                for name in one.fields or ("",) if whose is not None else ():
+                    selector = (key, one.location, one.channel, one.region, name)
+                    other = claimed.setdefault(selector, whose)
+                    if other != whose:
+                        what = "owners" if key == "owner" else "systems that book it"
+                        yield (
+                            (*at, key),
+                            f"two {what} for the same part of {domain}: {other!r} and {whose!r}; "
+                            "one thing has one",
+                        )
+
+    def _meeting(self, domain: str, part: Any, one: OverrideConfig, at: Path) -> Iterator[Finding]:
+        """What no fact of the domain could ever meet."""
+        if domain == "inventory":
+            for key in ("owner", "publish_to") if one.channel is not None else ():
+                if getattr(one, key) is not None:
                     yield (
-                        (*at, "owner"),
-                        f"two owners for the same part of {domain}: {other!r} and {one.owner!r}; "
-                        "one thing has one owner",
+                        (*at, key),
+                        f"stock lies at places, not in channels: `{key}` can differ by location or "
+                        "region; what one channel may promise by safety_stock, share and cap",
                     )
+            there = {name: place.region for name, place in self.locations.items()}
+            if one.region in self.regions and one.region not in there.values():
+                yield (
+                    (*at, "region"),
+                    f"no location is in {one.region!r}, so no stock is; name it in `locations`",
+                )
+            elif one.region and there.get(one.location or "", one.region) != one.region:
+                own = there[one.location or ""] or "no region"
+                yield (*at, "region"), f"{one.location!r} is in {own}: nothing is in both"
+        elif domain == "settlement" and one.channel not in (None, *part.sources):
+            known = _allowed(str(one.channel), list(part.sources))
+            yield (*at, "channel"), f"{one.channel!r} is no source of statements; {known}"
 
     def _selectors(self, domain: str, one: OverrideConfig, at: Path) -> Iterator[Finding]:
         parted = _PARTED_BY.get(domain, ())
@@ -278,7 +305,7 @@ class Table:
         if one.location is not None and self.locations and one.location not in self.locations:
             known = _allowed(one.location, list(self.locations))
             yield (*at, "location"), f"{one.location!r} is no location; {known}"
-        if one.channel is not None:
+        if one.channel is not None and domain != "settlement":
             selling = self.config.orders.capture if self.config.orders else ()
             if one.channel not in selling:
                 known = _allowed(one.channel, list(selling))
