@@ -2,14 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from crossdock.connector import Config, Connector, Context, Register
-from crossdock_runner import deployment, governance
+from crossdock_runner import deployment, governance, governing
 from crossdock_runner.domains import DomainsConfig, LocationConfig, seconds
+from crossdock_stages.rules import Domain, Override
+from crossdock_stages.shipfrom import Rule
 
 EVERYTHING = (
     "order.create",
@@ -364,3 +367,29 @@ def test_the_table_is_shown(run: Callable[..., Any], good: Path) -> None:
     assert "orders" in told.stdout
     assert "captured by web" in told.stdout
     assert '"measured": null' in run("domains", str(good), "--json").stdout
+
+
+def test_how_stock_is_kept_is_shown_with_its_exceptions() -> None:
+    inventory = Domain(
+        owner="dc1",
+        publish_to=("web", "amazon"),
+        reserve_s=3600,
+        safety_stock=Decimal(2),
+        share=Decimal("0.5"),
+        cap=Decimal(20),
+        allocation="exclusive",
+        overrides=(Override(channel="amazon", publish_to=()),),
+    )
+    lines = governing._lines(inventory)
+    assert lines[2:] == [
+        ("set aside", "for 3600 s"),
+        ("kept back", "2"),
+        ("share", "50%"),
+        ("at most", "20"),
+        ("pieces", "exclusive, orders up to 10 s late"),
+        ("except", "channel amazon, publish_to none"),
+    ]
+    shipping = Domain(owner="dc1", ship=Rule(split="quantity", parcels=2))
+    assert ("parted by", "quantity, 2 parcels") in governing._lines(shipping)
+    orders = Domain(capture=("web",), execute="erp", reviewers=("risk",))
+    assert ("reviewed by", "risk") in governing._lines(orders)

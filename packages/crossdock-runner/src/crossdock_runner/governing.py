@@ -52,18 +52,46 @@ def _lines(domain: Domain) -> list[tuple[str, str]]:
         ("told to", ", ".join(domain.publish_to)),
         ("within", f"{domain.latency_s:g} s" if domain.latency_s else ""),
         ("checks", ", ".join(domain.checks)),
+        ("reviewed by", ", ".join(domain.reviewers)),
+        *_stock(domain),
         ("sold in", domain.currency or ""),
         ("taxes", (domain.tax or "").replace("_", " ")),
         ("compared", domain.reconcile or ""),
     ]
     for one in domain.overrides:
         given = {key: value for key, value in vars(one).items() if value not in (None, ())}
+        given |= {key: () for key in ("checks", "publish_to") if getattr(one, key) == ()}
         rows.append(("except", ", ".join(f"{key} {_word(value)}" for key, value in given.items())))
     return [(label, value) for label, value in rows if value]
 
 
+def _stock(domain: Domain) -> list[tuple[str, str]]:
+    """How stock is kept, how orders are parted and exchanged, as far as it is not the usual way."""
+    usual = Domain()
+    rule, parcels = domain.ship.split, domain.ship.parcels
+    parts = (
+        "" if domain.ship == usual.ship else f"{rule}{f', {parcels} parcels' if parcels else ''}"
+    )
+    own = domain.allocation != usual.allocation
+    return [
+        ("set aside", f"for {domain.reserve_s:g} s" if domain.reserve_s else ""),
+        ("kept back", f"{domain.safety_stock}" if domain.safety_stock else ""),
+        ("lag buffer", "as measured" if domain.lag_buffer else ""),
+        ("share", f"{domain.share:.0%}" if domain.share != usual.share else ""),
+        ("at most", f"{domain.cap}" if domain.cap is not None else ""),
+        (
+            "pieces",
+            f"{domain.allocation}, orders up to {domain.order_lag_s:g} s late" if own else "",
+        ),
+        ("parted by", parts),
+        ("exchanges", domain.exchanges if domain.exchanges != usual.exchanges else ""),
+    ]
+
+
 def _word(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return " ".join(map(str, value)) or "none"
+    return str(value)
 
 
 def _words(found: Measured) -> str:
