@@ -1,18 +1,20 @@
 """What is not live: replays, and what is from before we came."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from crossdock.bus import Outgoing
 from crossdock.connector import Connector
 from crossdock.events import Command, Envelope, Raw
+from crossdock_stages import replay
 from crossdock_stages.calls import Target
 from crossdock_stages.decide import Decide
 from crossdock_stages.deliver import Deliver
 from crossdock_stages.harness import House, Item
 from crossdock_stages.intake import Intake
-from crossdock_stages.ledger import Ledger
+from crossdock_stages.ledger import Ledger, desk, landing
 from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.topology import Topology
 from crossdock_stages.translate import Translate
@@ -69,3 +71,47 @@ async def test_a_backfill_has_its_own_lane_and_writes_to_no_customer(
         live, past = [one.address.rpartition(".")[2] for one in messages]
         assert (live in {"0", "1"}, past) == (True, "replay")
     assert {command.data.number: command.notify for command in told} == {"#1": True, "#2": False}
+
+
+async def test_what_is_told_again_comes_due_bit_by_bit_so_that_what_is_live_never_waits(
+    ledger: Ledger,
+) -> None:
+    landed = [
+        landing.Landed(
+            id=f"lnd_{n:04}",
+            connection="web",
+            topic="facts",
+            entity_key=f"order:{n}",
+            delivery_id=str(n),
+            road="webhook",
+            headers={},
+            body=b"[]",
+            received_at=float(n),
+        )
+        for n in range(600)
+    ]
+    await ledger.write(lambda tx: landing.land(tx, landed))
+    wanted = replay.Selection(until=590.0)
+    every = await ledger.read(lambda tx: replay.select(tx, wanted))
+    assert every == [one.id for one in landed[:590]], "oldest first, all of them"
+    began, before = time.time(), 0
+    for start in range(0, len(every), replay.PART):
+        part = every[start : start + replay.PART]
+        chosen = await ledger.read(lambda tx, part=part: replay.load(tx, part))
+        assert [kept.row.id for kept in chosen] == part
+
+        def put(tx: Any, chosen: Any = chosen, before: int = before) -> int:
+            return replay.apply(tx, chosen, TOPOLOGY, began=began, before=before)
+
+        before += await ledger.write(put)
+    assert before == len(every)
+
+    async def due(after_s: float) -> list[str]:
+        found = await ledger.write(lambda tx: desk.due(tx, began + after_s, 10.0**6))
+        return [one.message_id for one in found]
+
+    first = await due(0.25)
+    assert first == every[: int(0.25 * replay.A_SECOND) + 1]
+    assert len(first) < 200, "there is room for what is live in every look"
+    rest = [one for step in range(1, 20) for one in await due(0.25 + step * 0.25)]
+    assert first + rest == every

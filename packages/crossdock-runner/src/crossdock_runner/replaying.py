@@ -1,8 +1,11 @@
 """`crossdock replay`: see what telling it again would change; with `--apply`, do it."""
 
 import asyncio
+import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +31,8 @@ def replay_selection(
     as_json: bool,
 ) -> int:
     """Exit code 0 when something was chosen, 1 when nothing was, 2 when asked wrongly."""
-    if not any((reference, connection, since)):
-        complain("say what to replay: a reference, --connection, or --since")
+    if not any((reference, connection, topic, since, until)):
+        complain("say what to replay: a reference, --connection, --topic, --since or --until")
         return 2
     try:
         chosen_by = Selection(
@@ -42,34 +45,42 @@ def replay_selection(
     except ValueError as error:
         complain(f"a time must read 2026-01-31T12:00:00Z: {error}")
         return 2
-    outcomes, applied = asyncio.run(_work(chosen_by, file, apply=apply))
-    counts = Counter(outcome.kind for outcome in outcomes)
+    counts: Counter[str] = Counter()
+    plain: list[dict[str, Any]] = []
+
+    def tell(outcome: Outcome) -> None:
+        counts[outcome.kind] += 1
+        if outcome.kind != "same":
+            if as_json:
+                plain.append(_plain(outcome))
+            else:
+                _show(outcome)
+
+    applied = asyncio.run(_work(chosen_by, file, tell, apply=apply))
+    chosen = counts.total()
     if as_json:
         print_json(
-            {
-                "chosen": len(outcomes),
-                "counts": dict(counts),
-                "applied": applied,
-                "outcomes": [_plain(outcome) for outcome in outcomes if outcome.kind != "same"],
-            }
+            {"chosen": chosen, "counts": dict(counts), "applied": applied, "outcomes": plain}
         )
-        return 0 if outcomes else 1
-    for outcome in outcomes:
-        if outcome.kind != "same":
-            _show(outcome)
+        return 0 if chosen else 1
     say(
-        f"{len(outcomes)} payloads: {counts['same']} would say the same, "
+        f"{chosen} payloads: {counts['same']} would say the same, "
         f"{counts['different']} something new, {counts['ignored']} nothing any more, "
         f"{counts['fails']} cannot be read"
     )
     if applied:
-        say(f"{applied} are told again now; no customer is written to")
-    elif outcomes:
+        needs_s = applied / replay.A_SECOND
+        during = f", {needs_s:.0f} s long" if needs_s > 1 else ""
+        say(f"{applied} are told again now{during}; no customer is written to")
+    elif chosen:
         say("nothing was sent; say --apply to tell them again")
-    return 0 if outcomes else 1
+    return 0 if chosen else 1
 
 
-async def _work(wanted: Selection, file: Path, *, apply: bool) -> tuple[list[Outcome], int]:
+async def _work(
+    wanted: Selection, file: Path, tell: Callable[[Outcome], None], *, apply: bool
+) -> int:
+    """How many are told again. In parts, so that a running line keeps its ledger."""
     deployment = deployments.load(file)
     connectors = {name: setup.connector for name, setup in deployment.connections.items()}
     topology = Topology(
@@ -78,15 +89,24 @@ async def _work(wanted: Selection, file: Path, *, apply: bool) -> tuple[list[Out
         replicas=deployment.bus.replicas,
     )
 
-    def look(tx: Connection) -> tuple[list[Kept], list[Outcome]]:
-        chosen = replay.select(tx, wanted)
+    def look(tx: Connection, ids: Sequence[str]) -> tuple[list[Kept], list[Outcome]]:
+        chosen = replay.load(tx, ids)
         return chosen, replay.preview(tx, chosen, connectors, deployment.rules)
 
     async with open_ledger(deployment.ledger_url, create=False) as ledger:
-        chosen, outcomes = await ledger.read(look)
-        if not apply or not chosen:
-            return outcomes, 0
-        return outcomes, await ledger.write(lambda tx: replay.apply(tx, chosen, topology))
+        every = await ledger.read(lambda tx: replay.select(tx, wanted))
+        applied, began = 0, time.time()
+        for start in range(0, len(every), replay.PART):
+            part = every[start : start + replay.PART]
+            chosen, outcomes = await ledger.read(partial(look, ids=part))
+            for outcome in outcomes:
+                tell(outcome)
+            if apply:
+                put = partial(
+                    replay.apply, chosen=chosen, topology=topology, began=began, before=applied
+                )
+                applied += await ledger.write(put)
+        return applied
 
 
 def _moment(text: str | None) -> float | None:

@@ -28,7 +28,10 @@ from crossdock_stages.rules import Rules
 from crossdock_stages.topology import REPLAY, Topology
 from crossdock_stages.translate import Said, say
 
-LIMIT = 100_000
+PART = 500
+"""So many payloads are looked at, or told again, in one transaction: others must get their turn."""
+A_SECOND = 200.0
+"""So many of those to be told again are due in a second: what is live waits behind none of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +55,9 @@ class Kept:
     reason: str
 
 
-def select(tx: Connection, wanted: Selection) -> list[Kept]:
-    """Oldest first, at most LIMIT."""
-    query = sa.select(landing).order_by(landing.c.received_at).limit(LIMIT)
+def select(tx: Connection, wanted: Selection) -> list[str]:
+    """The landing ids, oldest first."""
+    query = sa.select(landing.c.id).order_by(landing.c.received_at, landing.c.id)
     if wanted.reference is not None:
         ids = find(tx, wanted.reference)
         told = sa.select(inbox.c.landing_id).where(
@@ -75,10 +78,16 @@ def select(tx: Connection, wanted: Selection) -> list[Kept]:
         query = query.where(landing.c.received_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(landing.c.received_at < wanted.until)
-    return [
-        Kept(row_to_landed(row), row.state, tuple(json.loads(row.events)), row.reason)
-        for row in tx.execute(query)
-    ]
+    return list(tx.execute(query).scalars())
+
+
+def load(tx: Connection, ids: Sequence[str]) -> list[Kept]:
+    """These payloads, in this order; at most PART of them."""
+    found = {
+        row.id: Kept(row_to_landed(row), row.state, tuple(json.loads(row.events)), row.reason)
+        for row in tx.execute(sa.select(landing).where(landing.c.id.in_(ids)))
+    }
+    return [found[one] for one in ids if one in found]
 
 
 @dataclass(frozen=True)
@@ -141,21 +150,23 @@ def _follows(tx: Connection, one: Said, rules: Rules) -> list[str]:
     return [f"{wish.type} at {wish.target}" for wish in decision.wishes]
 
 
-def apply(tx: Connection, chosen: Sequence[Kept], topology: Topology) -> int:
-    """Put the payloads into the waiting room, due now; how many.
+def apply(
+    tx: Connection, chosen: Sequence[Kept], topology: Topology, *, began: float, before: int = 0
+) -> int:
+    """Put the payloads, at most PART, into the waiting room; how many.
 
-    A running line takes them from there; it needs no bus here.
+    `began` is when the first part was put there, `before` how many are there by now. A running
+    line takes them from there; it needs no bus here.
     """
     now = time.time()
     ids = [kept.row.id for kept in chosen]
-    for start in range(0, len(ids), 500):
-        tx.execute(
-            landing.update()
-            .where(landing.c.id.in_(ids[start : start + 500]))
-            .values(state="landed", settled=False, mode=REPLAY, published_at=now)
-        )
+    tx.execute(
+        landing.update()
+        .where(landing.c.id.in_(ids))
+        .values(state="landed", settled=False, mode=REPLAY, published_at=now)
+    )
     rows = []
-    for order, kept in enumerate(chosen):
+    for order, kept in enumerate(chosen, before):
         message = topology.raw(_as_replay(kept.row))
         rows.append(
             Stuck(
@@ -168,8 +179,8 @@ def apply(tx: Connection, chosen: Sequence[Kept], topology: Topology) -> int:
                 body=message.body,
                 code="replay",
                 reason="to be told again",
-                next_at=now,
-                place=int(now * 1e6) + order,
+                next_at=began + order / A_SECOND,
+                place=int(began * 1e6) + order,
             )
         )
     desk.park(tx, rows, now)
