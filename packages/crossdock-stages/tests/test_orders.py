@@ -10,6 +10,7 @@ import pytest
 from crossdock.canonical import (
     Address,
     Cancellation,
+    Discount,
     Entity,
     EntityRef,
     Fulfillment,
@@ -36,6 +37,7 @@ from crossdock_stages.judgement import CANCELLED, HELD, NOT_TAKEN, REQUESTED, De
 from crossdock_stages.judgement.checks import Twin
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.rules import Domain, Override, Place, Rules
+from crossdock_stages.values import changed
 
 MakeOrder = Callable[..., Order]
 DAY = datetime(2026, 1, 2, tzinfo=UTC)
@@ -644,6 +646,35 @@ class TestContradictions:
         assert life.order.state == HELD
         life.tell("order.updated", make_order())
         assert life.new_asks()[0] == "order.create at erp", "corrected at the channel"
+
+    @pytest.mark.parametrize(
+        ("where", "names"),
+        [
+            (lambda one, usd: {"taxes": (TaxLine(title="VAT", amount=usd),)}, "a tax"),
+            (lambda one, usd: {"totals": Totals(total=euros("50"), tax=usd)}, "its tax"),
+            (lambda one, usd: {"totals": Totals(total=euros("50"), discount=usd)}, "its discount"),
+            (lambda one, usd: {"payment": PaymentSummary(authorised=usd)}, "was authorised"),
+            (lambda one, usd: {"lines": (changed(one, refunded=usd),)}, "given back for line 1"),
+            (
+                lambda one, usd: {"lines": (changed(one, discounts=(Discount(amount=usd),)),)},
+                "a discount of line 1",
+            ),
+            (
+                lambda one, usd: {
+                    "shipping": (changed(CARRIAGE, discounts=(Discount(amount=usd),)),)
+                },
+                "a discount of carriage",
+            ),
+        ],
+    )
+    def test_two_currencies_anywhere_in_an_order(
+        self, make_order: MakeOrder, where: Callable[..., dict[str, Any]], names: str
+    ) -> None:
+        usd = Money(amount="1", currency="USD")
+        life = Life(rules())
+        got = life.tell("order.placed", make_order(**where(make_order().lines[0], usd)))
+        self.held(life, got, "two_currencies", names, "EUR", "USD")
+        assert life.new_asks() == []
 
     def test_a_person_may_let_it_go_on(self, make_order: MakeOrder) -> None:
         life = Life(rules())

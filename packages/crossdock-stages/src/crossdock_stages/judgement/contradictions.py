@@ -71,19 +71,12 @@ def _cancelled_too_late(
 
 
 def _currencies(order: Order, book: Book, speaker: str) -> Iterator[Contradiction]:
-    payment = order.payment
-    told: list[Money | None] = [line.unit_price for line in order.lines]
-    told += [one.price for one in order.shipping]
-    told += [order.totals.total, payment.captured, payment.refunded]
     currency = order.currency
-    for at, money in enumerate(told):
+    for what, money in _amounts(order):
         if money is not None and money.currency != currency:
-            what = [f"the price of line {line.line_id}" for line in order.lines]
-            what += ["the price of carriage"] * len(order.shipping)
-            what += ["its total", "what was captured", "what was refunded"]
             yield Contradiction(
                 "two_currencies",
-                f"{speaker} says the order is in {currency}, and that {what[at]} is "
+                f"{speaker} says the order is in {currency}, and that {what} is "
                 f"{money.amount} {money.currency}",
             )
             return
@@ -93,6 +86,30 @@ def _currencies(order: Order, book: Book, speaker: str) -> Iterator[Contradictio
             f"{speaker} says the order is in {order.currency}, and said before that it is in "
             f"{book.currency}",
         )
+
+
+def _amounts(order: Order) -> Iterator[tuple[str, Money | None]]:
+    """Every amount of an order that is in its currency; what the customer saw is not."""
+    for line in order.lines:
+        name = line.line_id
+        yield f"the price of line {name}", line.unit_price
+        yield f"what was given back for line {name}", line.refunded
+        yield from ((f"a discount of line {name}", one.amount) for one in line.discounts)
+        yield from ((f"a tax of line {name}", one.amount) for one in line.taxes)
+    for carriage in order.shipping:
+        yield "the price of carriage", carriage.price
+        yield from (("a discount of carriage", one.amount) for one in carriage.discounts)
+        yield from (("a tax of carriage", one.amount) for one in carriage.taxes)
+    yield from (("a tax", one.amount) for one in order.taxes)
+    totals, payment = order.totals, order.payment
+    yield "its total", totals.total
+    yield "its subtotal", totals.subtotal
+    yield "its discount", totals.discount
+    yield "its carriage", totals.shipping
+    yield "its tax", totals.tax
+    yield "what was authorised", payment.authorised
+    yield "what was captured", payment.captured
+    yield "what was refunded", payment.refunded
 
 
 def _money(order: Order, speaker: str) -> Iterator[Contradiction]:
