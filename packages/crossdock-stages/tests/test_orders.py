@@ -290,6 +290,48 @@ class TestChecks:
             "fulfillment_order.create at dc1",
         ]
 
+    def test_what_its_channel_holds_waits_for_its_word(self, make_order: MakeOrder) -> None:
+        life = Life(rules("payment"))
+        held = make_order(payment=paid(), holds=("fraud", "address"))
+        got = life.tell("order.placed", held)
+        assert outcomes(got) == {"channel": "hold", "payment": "pass"}
+        assert "web says that it must not be shipped yet: fraud, address" in got.reason
+        assert (life.order.state, life.new_asks(), got.exception) == (HELD, [], None)
+        life.tell("order.updated", make_order(payment=paid()))
+        assert life.new_asks()[0] == "order.create at erp"
+
+    def test_its_channel_may_hold_what_was_given_already(self, make_order: MakeOrder) -> None:
+        life = Life(rules())
+        life.tell("order.placed", make_order())
+        life.new_asks()
+        held = make_order(ordered=4, holds=("address",))
+        life.tell("order.updated", held)
+        assert life.new_asks() == ["order.hold at erp", "fulfillment_order.cancel at dc1"]
+        life.tell("order.updated", held)
+        assert life.new_asks() == [], "it is stopped once"
+        life.tell("order.updated", make_order(ordered=4))
+        assert life.new_asks() == [
+            "order.release at erp",
+            "order.update at erp",
+            "fulfillment_order.create at dc1",
+        ]
+        mute = Life(rules(handles={"erp": frozenset({"order.create"})}))
+        mute.tell("order.placed", make_order())
+        got = mute.tell("order.updated", held)
+        assert got.exception is not None
+        assert got.exception.reason == "not_stopped"
+
+    def test_a_person_may_pass_over_its_channels_hold(self, make_order: MakeOrder) -> None:
+        life = Life(rules())
+        life.tell("order.placed", make_order(holds=("fraud",)))
+        life.release("channel")
+        assert life.new_asks()[0] == "order.create at erp"
+        life.tell("order.updated", make_order(holds=("fraud",), note="x"))
+        assert life.new_asks() == []
+        life.tell("order.updated", make_order())
+        life.tell("order.updated", make_order(holds=("address",)))
+        assert "order.hold at erp" in life.new_asks(), "another hold is another matter"
+
     def test_a_house_that_was_stopped_is_asked_anew_each_time(self, make_order: MakeOrder) -> None:
         life = Life(rules(reviewers=("risk",)))
         ids = [wish.id for wish in life.tell("order.placed", make_order()).wishes]

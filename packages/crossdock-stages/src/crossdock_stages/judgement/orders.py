@@ -30,6 +30,7 @@ from crossdock_stages.judgement.basis import (
     recorded,
 )
 from crossdock_stages.judgement.contradictions import Contradiction, in_order
+from crossdock_stages.judgement.stopping import CHANNEL
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.values import changed
 
@@ -105,6 +106,7 @@ def judge(case: Case, order: Order) -> Decision:
     region = shipping.region_of(order, case.rules)
     book = earlier.without_holds_of(envelope.subject)
     book = book.with_order(order, shipping.OURS, region or "")
+    book = stopping.by_channel(order, envelope.connection, envelope.subject, book)
     book = shipping.placed(case, book, earlier, fresh=is_checked(before))
     domain = case.domain.part(channel=envelope.connection, region=region)
     know = case.learnt(
@@ -122,21 +124,32 @@ def judge(case: Case, order: Order) -> Decision:
     found = one.contradictions(earlier)
     if found:
         return contradicted(case, before, earlier, found)
-    healed = tuple(hold.about for hold in book.holds.values())
     if earlier.holds and not book.holds:
         return _healed(one, before)
     if order.cancelled_at is not None:
         return _cancelled(one)
     if book.holds:
-        waits = " and ".join(hold.why for hold in book.holds.values())
-        kept = one.knows(book, digest=before.digest, body=one.body)
-        return Decision(
-            applied=True,
-            reason=f"kept until the order goes on: {waits}"[:2000],
-            know=kept,
-            look_again=healed,
-        )
+        return _kept(one, before, earlier)
     return _edited(one, before)
+
+
+def _kept(one: _Order, before: Known, earlier: Book) -> Decision:
+    """What its channel says while it waits takes effect when it goes on; where the channel itself
+    asks for the wait, it is stopped wherever it was given to."""
+    book = one.book
+    waits = " and ".join(hold.why for hold in book.holds.values())
+    others = {hold.about for hold in book.holds.values()} - {one.know.id}
+    decision = Decision(
+        applied=True,
+        reason=f"kept until the order goes on: {waits}"[:2000],
+        know=one.knows(book, digest=before.digest, body=one.body),
+        look_again=tuple(others),
+    )
+    if CHANNEL not in book.holds or CHANNEL in earlier.holds or decision.know is None:
+        return decision
+    know, wishes, unable = stopping.stopped(one.case, decision.know, book)
+    error = stopping.unstopped(before.label, unable, waits) if unable else None
+    return replace(decision, know=know, wishes=wishes, exception=error)
 
 
 def _healed(one: _Order, before: Known) -> Decision:
@@ -207,6 +220,8 @@ def _untold(one: _Order, houses: Sequence[str]) -> RejectedError:
 def _checked(one: _Order) -> tuple[Verdict, ...]:
     case = one.case
     waits = exchanges.verdict(case, one.book.passed)
+    if CHANNEL in one.book.holds:
+        waits += (Verdict(CHANNEL, "hold", one.book.holds[CHANNEL].why, "held_by_channel"),)
     return waits + checks.run(
         case.domain.checks,
         one.order,

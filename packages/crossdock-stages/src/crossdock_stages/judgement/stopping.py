@@ -1,4 +1,4 @@
-"""Stopping an order that was given away already, wherever it was given to, until it goes on."""
+"""Stopping an order, also one that was given away already, until it goes on."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,10 +6,28 @@ from dataclasses import replace
 from crossdock.canonical import Order
 from crossdock.errors import RejectedError
 
-from crossdock_stages.book import Book
+from crossdock_stages.book import Book, Hold
 from crossdock_stages.judgement import shipping
 from crossdock_stages.judgement.basis import REQUESTED, SUBMITTED, Case, Wish
 from crossdock_stages.ledger.things import Known
+from crossdock_stages.values import changed
+
+CHANNEL = "channel"
+"""Of the reason to wait that an order's own channel gives."""
+
+
+def by_channel(order: Order, channel: str, subject: str, book: Book) -> Book:
+    """The book with the channel's own word that it must not be shipped yet; a person may let it
+    pass, until the channel has taken it back."""
+    if not order.holds:
+        if CHANNEL not in book.passed:
+            return book
+        left = {name: who for name, who in book.passed.items() if name != CHANNEL}
+        return changed(book, passed=left)
+    if CHANNEL in book.passed:
+        return book
+    why = f"{channel} says that it must not be shipped yet: {', '.join(order.holds)}"
+    return book.with_hold(CHANNEL, Hold(subject, why))
 
 
 def stopped(case: Case, order: Known, book: Book) -> tuple[Known, tuple[Wish, ...], list[str]]:
