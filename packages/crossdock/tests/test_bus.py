@@ -9,7 +9,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from crossdock.bus import Ack, Bus, Consumer, Delivery, Embedded, Lane, Outgoing, Stream
+from crossdock.bus import (
+    CLAIM_CHECK_BYTES,
+    Ack,
+    Bus,
+    Consumer,
+    Delivery,
+    Embedded,
+    Lane,
+    Outgoing,
+    Stream,
+)
 from crossdock.bus.jetstream import ACK_WAIT_S
 from crossdock.bus.link import Link
 from crossdock.errors import ConfigError, CrossdockError, PermanentError, UnavailableError
@@ -353,6 +363,20 @@ class TestLane:
         assert len(await lane.batch(size=2_500)) == 2
         assert len(await lane.batch(size=10)) == 1
         assert len(await lane.batch()) == 2
+
+    async def test_a_body_that_stayed_in_the_ledger_weighs_too(
+        self, bus: Bus, place: Place
+    ) -> None:
+        """It is read by whoever takes the batch: a hundred of 4 MB each were taken at once."""
+        await place.declare(bus)
+        claimed = {"ce-id": "1", "ce-dataref": "landing:x"}
+        await bus.publish([place.message(n, body=b"", headers=claimed) for n in range(6)])
+        lane = bus.lane(place.consumer)
+        await lane.start()
+        while lane.waiting < 6:
+            await asyncio.sleep(0.01)
+        assert len(await lane.batch(size=3 * CLAIM_CHECK_BYTES)) == 2
+        assert len(await lane.batch()) == 1
 
     async def test_silence_is_an_empty_batch(self, bus: Bus, place: Place) -> None:
         await place.declare(bus)

@@ -39,6 +39,9 @@ RELAY_QUEUE = 5_000
 RELAY_BATCH = 200
 LAND_BATCH = 100
 POLL_BATCH = 200
+POLL_BYTES = 4 * 1024 * 1024
+POLL_AGE_S = 2.0
+"""What a poll tells is landed when it is so many records, so many bytes, or so old."""
 KEEP_KEY = 190
 """With the connection before it, a key must fit the ledger's column of 255."""
 KEEP_HEADERS_BYTES = 8 * 1024
@@ -200,11 +203,16 @@ class Intake:
     async def _poll_once(self, connection: str, port: Polls) -> None:
         cursor = await self.house.ledger.read(lambda tx: landing.read_cursor(tx, connection))
         batch: list[Raw] = []
+        size, land_at = 0, 0.0
         records = port.poll(cursor)
         try:
             async for raw in records:
+                if not batch:
+                    size, land_at = 0, time.monotonic() + POLL_AGE_S
                 batch.append(raw)
-                if len(batch) >= POLL_BATCH:
+                size += len(raw.data)
+                full = len(batch) >= POLL_BATCH or size >= POLL_BYTES
+                if full or time.monotonic() >= land_at:
                     await self._land_polled(connection, batch)
                     batch = []
         except CrossdockError:

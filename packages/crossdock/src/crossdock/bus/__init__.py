@@ -1,8 +1,8 @@
 """NATS JetStream as Crossdock uses it; nothing outside this package imports nats."""
 
 from crossdock.bus.embedded import Embedded, embedded_server
-from crossdock.bus.jetstream import CLAIM_CHECK_BYTES, Bus, Consumer, Stream
-from crossdock.bus.lane import Delivery, Lane
+from crossdock.bus.jetstream import Bus, Consumer, Stream
+from crossdock.bus.lane import CLAIM_CHECK_BYTES, Delivery, Lane
 from crossdock.bus.publisher import Ack, Outgoing
 
 __all__ = [

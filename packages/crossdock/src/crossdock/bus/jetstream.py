@@ -33,8 +33,6 @@ DUPLICATE_WINDOW_S = 120
 SETTLE_S = 0.5
 """How long after a loss it is declared again. A stream made while its namesake is still being
 deleted loses its files to that deletion, and then stores and confirms nothing (seen, 2.15.1)."""
-CLAIM_CHECK_BYTES = 512 * 1024
-"""A larger body stays in the ledger; the message carries its claim in `ce-dataref`."""
 
 
 @dataclass(frozen=True, kw_only=True)

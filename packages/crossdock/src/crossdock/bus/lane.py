@@ -37,6 +37,9 @@ MISSING_S = 0.25
 DRAIN_S = 2.0
 HOLD_S = 2.0
 """So often the server is told that what waits here is not forgotten: well within its ack wait."""
+CLAIM_CHECK_BYTES = 512 * 1024
+"""A larger body stays in the ledger; the message carries its claim in `ce-dataref`."""
+_CLAIM = b"\r\nce-dataref:"
 PIN_TTL_S = 8.0
 """A pinned runner that asks for nothing this long has lost the lane."""
 
@@ -58,6 +61,12 @@ class Delivery:
     def headers(self) -> dict[str, str]:
         """By name; of one that comes twice the last."""
         return FastClient._parse_header_lines(self.head[len(FIRST_LINE) :])
+
+    @property
+    def weight(self) -> int:
+        """Bytes it takes to hold it, at least."""
+        claimed = CLAIM_CHECK_BYTES if _CLAIM in self.head else 0
+        return len(self.head) + len(self.body) + claimed
 
     @property
     def address(self) -> str:
@@ -264,7 +273,8 @@ class Lane:
     ) -> list[Delivery]:
         """Up to `count` messages or `size` bytes, in stream order; empty after `wait_s` of silence.
 
-        After the first message it waits at most `age_s` for more.
+        After the first message it waits at most `age_s` for more. A body that stayed in the ledger
+        is read from there by whoever takes the batch, so it weighs what it has at least.
         """
         if not self._queue:
             self._arrived.clear()
@@ -281,7 +291,7 @@ class Lane:
         out: list[Delivery] = []
         weight = 0
         for sequence, delivery in list(itertools.islice(self._queue.items(), count)):
-            weight += len(delivery.body)
+            weight += delivery.weight
             if out and weight > size:
                 break
             out.append(delivery)
