@@ -9,11 +9,13 @@ where a real server refuses it when it is written.
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any
 
 from crossdock_odoo.sandbox_errors import user_error
 from crossdock_odoo.sandbox_store import Row, Store
 
+CENT = Decimal("0.01")
 SIGNS = {"out_invoice": -1, "out_refund": 1}
 TEXTS = ("line_section", "line_note")
 SHOWN = ("product", *TEXTS)
@@ -300,11 +302,12 @@ class Account:
         return f"{prefix}/{period}/{number:0{digits}d}"
 
 
+@lru_cache(maxsize=4096)
 def exact(value: float) -> Decimal:
-    """A float without its noise."""
+    """A float without its noise; the same prices and quantities come again and again."""
     return Decimal(repr(value))
 
 
 def cents(value: Decimal) -> Decimal:
     """Two places, half up."""
-    return value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return value.quantize(CENT, ROUND_HALF_UP)

@@ -5,7 +5,8 @@ above it. `id` is the external id, `field/.id` a database id, `field/id` an exte
 goes wrong with one record saves none of them and answers `ids: false` with a message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from crossdock_odoo.sandbox_errors import OdooFault
@@ -21,17 +22,55 @@ class BadCell(Exception):  # noqa: N818 - becomes a message of the answer
         self.field, self.label, self.message, self.model = field, label, message, model
 
 
+Convert = Callable[[str], Any]
+
+
+class Columns:
+    """How the columns of one table are read. A column that means nothing says so where it is
+    read, for a message names the row."""
+
+    def __init__(self, store: Store, model: str, names: list[str]) -> None:
+        self.external: int | None = None
+        self.number: int | None = None
+        self.own: list[tuple[int, str, Convert]] = []
+        self.nested: dict[str, list[int]] = {}
+        self.columns = [tuple(name.split("/")) for name in names]
+        for index, column in enumerate(self.columns):
+            if column == ("id",):
+                self.external = index
+            elif column == (".id",):
+                self.number = index
+            elif store.tables[model].kinds.get(column[0], ("", ""))[0] == "o2m":
+                self.nested.setdefault(column[0], []).append(index)
+            else:
+                self.own.append((index, column[0], _converter(store, model, column)))
+        inner = {index for indexes in self.nested.values() for index in indexes}
+        self.outer = [index for index in range(len(names)) if index not in inner]
+        self.lines = [_Lines(store, model, self, field) for field in self.nested]
+
+
+class _Lines:
+    """The columns of one one2many field."""
+
+    def __init__(self, store: Store, model: str, columns: Columns, field: str) -> None:
+        _, self.model, self.inverse = store.fields(model)[field].split(":")
+        self.indexes = columns.nested[field]
+        self.external: int | None = None
+        self.cells: list[tuple[int, str, Convert]] = []
+        for index in self.indexes:
+            column = columns.columns[index][1:]
+            if column == ("id",):
+                self.external = index
+            else:
+                self.cells.append((index, column[0], _converter(store, self.model, column)))
+
+
 def load(store: Store, model: str, fields: list[str], data: list[list[str]]) -> dict[str, Any]:
     """All rows or none; the caller rolls back when `ids` is False."""
-    columns = [tuple(field.split("/")) for field in fields]
-    own = [
-        index
-        for index, column in enumerate(columns)
-        if not store.fields(model).get(column[0], "").startswith("o2m:")
-    ]
+    columns = Columns(store, model, fields)
     spans: list[list[Sequence[str]]] = []
     for row in data:
-        if spans and not any(row[index] for index in own):
+        if spans and not any(map(row.__getitem__, columns.outer)):
             spans[-1].append(row)
         else:
             spans.append([row])
@@ -73,62 +112,41 @@ def _refused(where: dict[str, Any], bad: BadCell, version: int) -> dict[str, Any
     return {"ids": False, "messages": [message], "nextrow": 0}
 
 
-def _record(
-    store: Store, model: str, columns: list[tuple[str, ...]], span: list[Sequence[str]]
-) -> int:
-    values: dict[str, Any] = {}
-    external = ""
-    nested: dict[str, list[int]] = {}
-    for index, column in enumerate(columns):
-        cell = str(span[0][index])
-        if column == ("id",):
-            external = cell
-        elif column == (".id",):
-            values[".id"] = int(cell)
-        else:
-            type_ = store.fields(model).get(column[0])
-            if type_ is None:
-                raise store.unknown(model, column[0])
-            if type_.startswith("o2m:"):
-                nested.setdefault(column[0], []).append(index)
-            else:
-                values[column[0]] = _cell(store, column, type_, cell)
-    lines: list[tuple[str, int, str, dict[str, Any]]] = []
-    for field, indexes in nested.items():
-        _, child, inverse = store.fields(model)[field].split(":")
+def _record(store: Store, model: str, columns: Columns, span: list[Sequence[str]]) -> int:
+    head = span[0]
+    number = 0 if columns.number is None else int(head[columns.number])
+    values = {name: convert(str(head[index])) for index, name, convert in columns.own}
+    lines: list[tuple[_Lines, str, int, dict[str, Any]]] = []
+    for of in columns.lines:
         for row in span:
-            if any(row[index] for index in indexes):
-                inner = {columns[index][1:]: str(row[index]) for index in indexes}
-                name = inner.pop(("id",), "")
-                line = {
-                    column[0]: _cell(store, column, _known(store, child, column[0]), cell)
-                    for column, cell in inner.items()
-                }
-                lines.append((child, resolve(store, name) if name else 0, name, line))
-                inverse_of = inverse
-    record = resolve(store, external) if external else int(values.pop(".id", 0))
-    values.pop(".id", None)
+            if any(map(row.__getitem__, of.indexes)):
+                name = "" if of.external is None else str(row[of.external])
+                line = {field: convert(str(row[index])) for index, field, convert in of.cells}
+                lines.append((of, name, resolve(store, name) if name else 0, line))
+    external = "" if columns.external is None else str(head[columns.external])
+    record = resolve(store, external) if external else number
     if record:
         store.write(model, [record], values)
     else:
         record = store.create(model, values)
         if external:
             remember(store, model, record, external)
-    for child, line_id, name, line in lines:
-        if line_id:
-            store.write(child, [line_id], line)
+    for (of, there), some in groupby(lines, key=lambda line: (line[0], bool(line[2]))):
+        if there:
+            for _, _, line_id, line in some:
+                store.write(of.model, [line_id], line)
         else:
-            created = store.create(child, {**line, inverse_of: record})
-            if name:
-                remember(store, child, created, name)
+            _create_lines(store, of, record, [(name, line) for _, name, _, line in some])
     return record
 
 
-def _known(store: Store, model: str, field: str) -> str:
-    type_ = store.fields(model).get(field)
-    if type_ is None:
-        raise store.unknown(model, field)
-    return type_
+def _create_lines(
+    store: Store, of: _Lines, record: int, lines: list[tuple[str, dict[str, Any]]]
+) -> None:
+    made = store.create_all(of.model, [{**line, of.inverse: record} for _, line in lines])
+    for (name, _), line_id in zip(lines, made, strict=True):
+        if name:
+            remember(store, of.model, line_id, name)
 
 
 def resolve(store: Store, external: str) -> int:
@@ -165,15 +183,34 @@ def _complete(external: str) -> str:
     return external if "." in external else f"__import__.{external}"
 
 
-def _cell(store: Store, column: tuple[str, ...], type_: str, cell: str) -> Any:
-    kind, _, rest = type_.partition(":")
+def _converter(store: Store, model: str, column: tuple[str, ...]) -> Convert:
+    """What makes a value of one cell of a column."""
     name = column[0]
     label = LABELS.get(name, name)
+    kind, rest = store.tables[model].kinds.get(name, ("", ""))
+    if not kind:
+
+        def refuse(cell: str) -> Any:
+            raise store.unknown(model, name)
+
+        return refuse
     if kind in ("m2o", "m2m"):
-        found = [_reference(store, column, rest, part) for part in cell.split(",") if part]
-        if kind == "m2m":
+
+        def one(cell: str) -> Any:
+            found = [_reference(store, column, rest, part) for part in cell.split(",") if part]
+            return found[0] if found else False
+
+        def many(cell: str) -> Any:
+            found = [_reference(store, column, rest, part) for part in cell.split(",") if part]
             return [[6, 0, found]]
-        return found[0] if found else False
+
+        return one if kind == "m2o" else many
+    if kind in ("float", "bool", "sel"):
+        return lambda cell: _scalar(name, label, kind, rest, cell)
+    return lambda cell: cell or False
+
+
+def _scalar(name: str, label: str, kind: str, rest: str, cell: str) -> Any:
     if cell == "":
         return False
     if kind == "float":
@@ -187,7 +224,7 @@ def _cell(store: Store, column: tuple[str, ...], type_: str, cell: str) -> Any:
         if cell.lower() not in ("0", "1", "true", "false", "yes", "no"):
             raise BadCell(name, label, f"Unknown value '{cell}' for boolean field '{label}'")
         return cell.lower() in ("1", "true", "yes")
-    if kind == "sel" and cell not in rest.split(","):
+    if cell not in rest.split(","):
         raise BadCell(name, label, f"Value '{cell}' not found in selection field '{label}'")
     return cell
 

@@ -5,13 +5,15 @@ As recorded in flows 06, 07 and 09. Taxes are computed and rounded per line, hal
 
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
+from crossdock_odoo.sandbox_account import cents, exact
 from crossdock_odoo.sandbox_errors import user_error
 from crossdock_odoo.sandbox_stock import Stock
 from crossdock_odoo.sandbox_store import Row, Store
 
+NOTHING = Decimal(0)
 PRICING = {"price_unit", "product_uom_qty", "discount", "tax_id", "tax_ids", "product_id", "id"}
 
 
@@ -44,7 +46,7 @@ class Sale:
         row.setdefault("state", "draft")
         if not row.get("date_order"):
             row["date_order"] = store.now
-        row["validity_date"] = (store.now + timedelta(days=30)).strftime("%Y-%m-%d")
+        row["validity_date"] = (store.now + timedelta(days=30)).date().isoformat()
         row.setdefault("company_id", 1)
         partner = row.get("partner_id", False)
         for field in ("partner_invoice_id", "partner_shipping_id"):
@@ -77,12 +79,14 @@ class Sale:
             share = 1 - pricelist["percent_price"] / 100
             row["price_unit"] = product["list_price"] * order["currency_rate"] * share
         row["price_unit"] = self._price(row.get("price_unit", 0.0))
+        row.setdefault("discount", 0.0)
+        row.update(self._amounts(row))
 
     def _price(self, price: float) -> float:
         """19 keeps every digit; before, the precision "Product Price" (recordings 13/22)."""
         if self.store.version >= 19:
             return price
-        return float(_cents(Decimal(repr(price))))
+        return float(cents(exact(price)))
 
     def _before_order_write(self, ids: list[int], values: Mapping[str, Any]) -> None:
         """From the 17.0 source; not recorded."""
@@ -105,12 +109,15 @@ class Sale:
             return
         for record in ids:
             line = self.store.row("sale.order.line", record)
-            if "price_unit" in fields:
-                line = {**line, "price_unit": self._price(line["price_unit"])}
-            self.store.put("sale.order.line", record, {**line, **self._amounts(line)})
+            if "id" not in fields:  # what is new has its amounts by default
+                line = line.copy()
+                if "price_unit" in fields:
+                    line["price_unit"] = self._price(line["price_unit"])
+                line.update(self._amounts(line))
+                self.store.put("sale.order.line", record, line)
             order = self.store.row("sale.order", line["order_id"])
             if order["state"] == "sale" and fields & {"product_uom_qty", "id"}:
-                self.stock.line_changed(order, self.store.row("sale.order.line", record))
+                self.stock.line_changed(order, line)
         for order_id in dict.fromkeys(
             self.store.row("sale.order.line", record)["order_id"] for record in ids
         ):
@@ -118,22 +125,25 @@ class Sale:
 
     def _amounts(self, line: Row) -> dict[str, float]:
         """Net, tax and gross of one line: each tax rounded by itself, included ones taken out."""
-        price, quantity = Decimal(repr(line["price_unit"])), Decimal(repr(line["product_uom_qty"]))
-        gross = _cents(price * quantity * (1 - Decimal(repr(line["discount"])) / 100))
+        gross = exact(line["price_unit"]) * exact(line["product_uom_qty"])
+        if line["discount"]:
+            gross *= 1 - exact(line["discount"]) / 100
+        gross = cents(gross)
+        within = on_top = NOTHING
         taxes = [self.store.row("account.tax", tax) for tax in line[self.tax_field]]
-        rates = [(Decimal(repr(tax["amount"])) / 100, tax["price_include"]) for tax in taxes]
-        inside = sum((rate for rate, included in rates if included), Decimal(0))
-        base = gross / (1 + inside)
-        within = sum((_cents(base * rate) for rate, included in rates if included), Decimal(0))
-        on_top = sum((_cents(base * rate) for rate, included in rates if not included), Decimal(0))
+        if taxes:
+            rates = [(exact(tax["amount"]) / 100, tax["price_include"]) for tax in taxes]
+            base = gross / (1 + sum((rate for rate, included in rates if included), NOTHING))
+            within = sum((cents(base * rate) for rate, included in rates if included), NOTHING)
+            on_top = sum((cents(base * rate) for rate, included in rates if not included), NOTHING)
         net, total = float(gross - within), float(gross + on_top)
         return {"price_subtotal": net, "price_total": total, "price_tax": total - net}
 
     def total(self, order_id: int) -> None:
         """The order's totals; its `write_date` moves only when one changes (recordings 12/10)."""
         lines = self.store.by("sale.order.line", "order_id", order_id)
-        untaxed = sum((Decimal(repr(line["price_subtotal"])) for line in lines), Decimal(0))
-        total = sum((Decimal(repr(line["price_total"])) for line in lines), Decimal(0))
+        untaxed = sum((exact(line["price_subtotal"]) for line in lines), NOTHING)
+        total = sum((exact(line["price_total"]) for line in lines), NOTHING)
         amounts = {
             "amount_untaxed": float(untaxed),
             "amount_tax": float(total - untaxed),
@@ -261,7 +271,3 @@ def _to_invoice(store: Store, row: Row) -> float:
         return 0.0
     asked = row["product_uom_qty"] if product["invoice_policy"] == "order" else row["qty_delivered"]
     return float(asked - row["qty_invoiced"])
-
-
-def _cents(value: Decimal) -> Decimal:
-    return value.quantize(Decimal("0.01"), ROUND_HALF_UP)

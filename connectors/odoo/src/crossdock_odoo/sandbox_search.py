@@ -3,14 +3,14 @@
 import operator as operators
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from itertools import islice
+from datetime import datetime, timedelta
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any
 
 from crossdock_odoo.sandbox_errors import OdooFault, value_error
 from crossdock_odoo.sandbox_models import ORDERS
-from crossdock_odoo.sandbox_store import Row, Store, parse_moment
+from crossdock_odoo.sandbox_store import Row, Store, Table, parse_moment
 
 Test = Callable[[Row], bool]
 OPERATORS = {"=", "!=", "<", ">", "<=", ">=", "in", "not in", "like", "ilike", "=like", "=ilike"}
@@ -50,26 +50,32 @@ def search(
 def _candidates(store: Store, model: str, domain: list[Any], leaves: list[Any]) -> Iterable[Row]:
     """The smallest set of rows that one of the conditions joined by AND leaves over."""
     table = store.tables[model]
-    best: Iterable[int] | None = None
-    size = len(table.rows) + 1
-    if any(part in ("|", "!") for part in domain if isinstance(part, str)):
+    if "|" in domain or "!" in domain:
         return list(table.rows.values())
-    for name, operator, value in leaves:
-        ids: Iterable[int] | None = None
-        if name == "id" and operator in ("=", "in"):
-            wanted = value if operator == "in" else [value]
-            ids = [record for record in wanted if record in table.rows]
-        elif name in table.indexes and operator in ("=", "in"):
-            index = table.indexes[name]
-            wanted = value if operator == "in" else [value]
-            ids = [record for one in dict.fromkeys(wanted) for record in index.get(one, ())]
-        elif name == "write_date" and operator in (">=", ">"):
-            ids = table.since(parse_moment(value).replace(microsecond=0))
-        if ids is not None and len(list(ids)) < size:
-            best, size = ids, len(list(ids))
-    if best is None:
+    found = [one for one in (_narrowed(table, *leaf) for leaf in leaves) if one is not None]
+    if not found:
         return list(table.rows.values())
-    return [table.rows[record] for record in dict.fromkeys(best)]
+    count, ids = min(found, key=itemgetter(0))
+    if count > len(table.rows):
+        return list(table.rows.values())
+    return [table.rows[record] for record in dict.fromkeys(ids())]
+
+
+def _narrowed(
+    table: Table, name: str, operator: str, value: Any
+) -> tuple[int, Callable[[], Iterable[int]]] | None:
+    """At most how many rows a condition leaves over, and their ids; None: it must be tried."""
+    index = table.indexes.get(name)
+    if operator in ("=", "in") and (index is not None or name == "id"):
+        wanted = dict.fromkeys(value if operator == "in" else [value])
+        if index is None:
+            return len(wanted), lambda: [record for record in wanted if record in table.rows]
+        places = [index.get(one, {}) for one in wanted]
+        return sum(map(len, places)), lambda: chain.from_iterable(places)
+    if name == "write_date" and operator in (">=", ">"):
+        moment = parse_moment(value).replace(microsecond=0)
+        return table.written_since(moment), lambda: table.since(moment)
+    return None
 
 
 def _compile(store: Store, model: str, domain: list[Any]) -> Test:
@@ -165,14 +171,26 @@ TIMED: dict[str, Callable[[Any, Any], Any]] = {
 
 def _by_time(store: Store, operator: str, moment: datetime) -> Callable[[Any], bool]:
     """19 compares whole seconds, 18 and before the microseconds that the wire never shows."""
-    holds, whole = TIMED[operator], store.version >= 19
+    holds = TIMED[operator]
+    if store.version < 19:
+        return lambda found: bool(holds(found, moment)) if _is_time(found) else operator == "!="
+    if operator in ("=", "!="):
+        return lambda found: (
+            bool(holds(found.replace(microsecond=0), moment))
+            if _is_time(found)
+            else operator == "!="
+        )
+    # a time's whole second is after a moment when the time is not before the second that follows
+    follows = moment.replace(microsecond=0) + timedelta(seconds=1)
+    if operator in (">", "<="):
+        holds, bound = TIMED[">=" if operator == ">" else "<"], follows
+    else:
+        bound = follows if moment.microsecond else moment
+    return lambda found: bool(holds(found, bound)) if _is_time(found) else False
 
-    def compare(found: Any) -> bool:
-        if not isinstance(found, datetime):
-            return operator == "!="
-        return bool(holds(found.replace(microsecond=0) if whole else found, moment))
 
-    return compare
+def _is_time(found: Any) -> bool:
+    return isinstance(found, datetime)
 
 
 def _by_pattern(operator: str, value: str) -> Callable[[Any], bool]:

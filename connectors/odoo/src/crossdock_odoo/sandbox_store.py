@@ -20,8 +20,14 @@ class Table:
     def __init__(self, model: str, fields: dict[str, str]) -> None:
         self.model = model
         self.fields = fields
+        self.kinds = {name: _kind(type_) for name, type_ in fields.items()}
+        """What a field holds (`m2o`), and the rest of its type (the model it points at)."""
         self.rows: dict[int, Row] = {}
         self.next_id = 1
+        self._blank: Row = {name: empty(type_) for name, type_ in fields.items()}
+        if "active" in fields:
+            self._blank["active"] = True
+        self._lists = [name for name, value in self._blank.items() if value == []]
         self.indexes: dict[str, dict[Any, dict[int, None]]] = {
             field: {} for field in INDEXED.get(model, ()) if field in fields
         }
@@ -31,13 +37,17 @@ class Table:
         """Replace a row (None: take it away); the row before."""
         before = self.rows.get(record)
         for field, index in self.indexes.items():
-            old = None if before is None else before.get(field, False)
-            new = None if row is None else row.get(field, False)
-            if old != new or before is None or row is None:
-                if before is not None:
-                    index[old].pop(record, None)
-                if row is not None:
-                    index.setdefault(new, {})[record] = None
+            if before is not None:
+                old = before[field]
+                if row is not None and row[field] == old:
+                    continue
+                index[old].pop(record, None)
+            if row is not None:
+                places = index.get(row[field])
+                if places is None:
+                    index[row[field]] = {record: None}
+                else:
+                    places[record] = None
         if row is None:
             self.rows.pop(record, None)
         else:
@@ -45,6 +55,17 @@ class Table:
             if before is None or before["write_date"] != row["write_date"]:
                 self.journal.append((row["write_date"], record))
         return before
+
+    def blank(self) -> Row:
+        """A row in which nothing is written yet, its lists its own."""
+        row = self._blank.copy()
+        for name in self._lists:
+            row[name] = []
+        return row
+
+    def written_since(self, moment: datetime) -> int:
+        """How many writes there were at or after a time."""
+        return len(self.journal) - bisect_left(self.journal, (moment, 0))
 
     def since(self, moment: datetime) -> set[int]:
         """Ids written at or after a time; some may have been written again or be gone."""
@@ -96,11 +117,14 @@ class Store:
     def by(self, model: str, field: str, value: Any) -> list[Row]:
         """Rows by an indexed field, oldest id first."""
         table = self.tables[model]
-        return [table.rows[record] for record in sorted(table.indexes[field].get(value, ()))]
+        places = table.indexes[field].get(value)
+        return [table.rows[record] for record in sorted(places)] if places else []
 
     def update(self, model: str, record: int, **values: Any) -> Row:
         """Write already clean values, moving `write_date`; nothing else follows from it."""
-        row = {**self.row(model, record), **values, "write_date": self.now}
+        row = self.row(model, record).copy()
+        row.update(values)
+        row["write_date"] = self.now
         self.put(model, record, row)
         return row
 
@@ -109,35 +133,35 @@ class Store:
         table = self.tables[model]
         number = table.next_id if record is None else record
         table.next_id = max(table.next_id, number + 1)
-        row: Row = {name: empty(type_) for name, type_ in table.fields.items()}
-        if "active" in table.fields:
-            row["active"] = True
-        row |= {**values, "id": number, "create_date": self.now, "write_date": self.now}
-        self.put(model, number, row)
+        row = table.blank()
+        row.update(values)
+        row["id"] = number
+        row["create_date"] = row["write_date"] = self.now
+        self._undo.append((table, number, table.put(number, row)))
         return row
 
     def create(self, model: str, values: Mapping[str, Any]) -> int:
         """What `create` does for one dictionary: checks, defaults, nested lines, totals."""
-        fields = self.fields(model)
-        children: dict[str, list[Any]] = {}
-        clean: Row = {}
-        for name, value in values.items():
-            type_ = self._type(model, name, "create")
-            if type_.startswith("o2m:"):
-                children[name] = value or []
-            else:
-                clean[name] = self.clean(model, name, type_, value)
+        return self.create_all(model, [values])[0]
+
+    def create_all(self, model: str, many: Sequence[Mapping[str, Any]]) -> list[int]:
+        """As `create` for many of one call: what follows from them is worked out once for all."""
+        ids = [self._create_one(model, values) for values in many]
+        if ids and model in self.after_write:
+            self.after_write[model](ids, {name for values in many for name in values} | {"id"})
+        return ids
+
+    def _create_one(self, model: str, values: Mapping[str, Any]) -> int:
+        clean, children = self._cleaned(model, values, "create")
         if model in self.defaults:
             self.defaults[model](clean)
         for name, (title, label) in REQUIRED.get(model, {}).items():
             if not clean.get(name):
                 raise validation_error(self._required(model, name, title, label))
-        row = self.insert(model, clean)
+        record = int(self.insert(model, clean)["id"])
         for name, commands in children.items():
-            self.command(model, row["id"], fields[name], commands)
-        if model in self.after_write:
-            self.after_write[model]([row["id"]], set(values) | {"id"})
-        return int(row["id"])
+            self.command(model, record, self.fields(model)[name], commands)
+        return record
 
     def write(self, model: str, ids: Sequence[int], values: Mapping[str, Any]) -> bool:
         """What `write` does."""
@@ -146,14 +170,7 @@ class Store:
             self.row(model, record)
         if model in self.before_write:
             self.before_write[model](list(ids), values)
-        clean: Row = {}
-        children: dict[str, list[Any]] = {}
-        for name, value in values.items():
-            type_ = self._type(model, name, "write")
-            if type_.startswith("o2m:"):
-                children[name] = value or []
-            else:
-                clean[name] = self.clean(model, name, type_, value)
+        clean, children = self._cleaned(model, values, "write")
         for record in ids:
             if clean:
                 self.update(model, record, **clean)
@@ -185,13 +202,24 @@ class Store:
         """The fields of a model."""
         return self.tables[model].fields
 
-    def _type(self, model: str, name: str, action: str) -> str:
-        type_ = self.fields(model).get(name)
-        if type_ is None:
-            if self.version >= 19 and action == "create":
-                raise value_error(f"Invalid field '{name}' in '{model}'")
-            raise self.unknown(model, name)
-        return type_
+    def _cleaned(
+        self, model: str, values: Mapping[str, Any], action: str
+    ) -> tuple[Row, dict[str, list[Any]]]:
+        """Values as they are kept, and commands for nested lines by their field."""
+        clean: Row = {}
+        children: dict[str, list[Any]] = {}
+        kinds = self.tables[model].kinds
+        for name, value in values.items():
+            kind = kinds.get(name)
+            if kind is None:
+                if self.version >= 19 and action == "create":
+                    raise value_error(f"Invalid field '{name}' in '{model}'")
+                raise self.unknown(model, name)
+            if kind[0] == "o2m":
+                children[name] = value or []
+            else:
+                clean[name] = self.clean(model, name, kind, value)
+        return clean, children
 
     def unknown(self, model: str, name: str) -> Exception:
         """A field that is not there, in the words of this version."""
@@ -212,13 +240,15 @@ class Store:
             f"instead.\n\nModel: {title} ({model})\nField: {label} ({name})\n"
         )
 
-    def clean(self, model: str, name: str, type_: str, value: Any) -> Any:
+    def clean(self, model: str, name: str, type_: tuple[str, str], value: Any) -> Any:
         """A value as it is kept. ValueError, MissingError as recorded in flow 13."""
-        kind, _, rest = type_.partition(":")
+        kind, rest = type_
         if kind == "m2m":
             return self._many(value)
         if value is None or value is False:
             return False if kind not in ("float", "int") else 0
+        if kind in ("char", "text"):
+            return value
         if kind == "float":
             try:
                 return float(value)
@@ -284,6 +314,11 @@ class Store:
                 reverse=direction.lower() == "desc",
             )
         return found
+
+
+def _kind(type_: str) -> tuple[str, str]:
+    kind, _, rest = type_.partition(":")
+    return kind, rest
 
 
 def empty(type_: str) -> Any:
