@@ -131,3 +131,29 @@ def test_what_people_did_is_kept(run: Callable[..., Any], good: Path) -> None:
     assert all(act["who"] for act in seen["history"])
     text = run("exceptions", "show", one, "-d", str(good)).stdout
     assert "resolve: renewed the key" in text
+
+
+def test_what_was_resolved_can_be_looked_at(run: Callable[..., Any], good: Path) -> None:
+    _open(good)
+    (case, *_) = json.loads(run("exceptions", "-d", str(good), "--json").stdout)["cases"]
+    run("exceptions", "assign", case["id"], "--owner", "anna", "-d", str(good))
+    assert "owner       anna" in run("exceptions", "show", case["id"], "-d", str(good)).stdout
+    run("exceptions", "resolve", case["id"], "--reason", "renewed", "-d", str(good))
+    text = run("exceptions", "list", "--state", "resolved", "-d", str(good)).stdout
+    assert "renewed" in text
+    assert "1 resolved" in text
+    every = run("exceptions", "list", "--state", "all", "-d", str(good), "--json").stdout
+    assert len(json.loads(every)["cases"]) == 3
+    for wrong in (("list", "--state", "old"), ("resolve", "--all", "--state", "resolved")):
+        assert run("exceptions", *wrong, "--reason", "x", "-d", str(good)).returncode == 2
+
+
+def test_a_case_that_comes_back_says_so(run: Callable[..., Any], good: Path) -> None:
+    _open(good)
+    run("exceptions", "resolve", "--all", "--reason", "done", "-d", str(good))
+    _open(good)
+    shown = json.loads(run("exceptions", "show", "--all", "-d", str(good), "--json").stdout)
+    for case in shown["cases"]:
+        assert [act["what"] for act in case["history"]] == ["resolve", "open again"]
+        assert case["history"][1]["who"] == "crossdock"
+        assert case["resolution"] == "", "it is not resolved"

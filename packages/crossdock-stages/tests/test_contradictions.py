@@ -33,6 +33,7 @@ from crossdock_stages.judgement import REQUESTED
 from crossdock_stages.ledger import Ledger, settling
 from crossdock_stages.ledger import orders as order_book
 from crossdock_stages.ledger.audit import audit
+from crossdock_stages.ledger.impact import impacts
 from crossdock_stages.ledger.tables import entities
 from crossdock_stages.rules import Domain, Place, Rules
 from crossdock_stages.topology import Topology
@@ -379,6 +380,9 @@ class TestNegativeStock:
         (case,) = [case for case in await here.cases() if case.held]
         assert "web sold 5 of SKU MUG with line 1, and erp says that -3 lie at WH" in case.message
         assert await here.asked() == []
+        both = await here.cases()
+        hangs = await here.ledger.read(lambda tx: impacts(tx, both))
+        assert {hangs[one.id].people for one in both} == {1}, "of the goods: who waits for them"
         await here.tell("inventory.level_changed", level("9")(make_order), "erp", "L1")
         await here.sweep()
         assert await here.cases() == []

@@ -177,6 +177,8 @@ async def test_corrected_at_the_channel_it_goes_on_and_its_case_is_closed(
     assert [Envelope.read(m.headers).name for m in sent] == ["order.create"]
     (row,) = await rows(house, exceptions)
     assert (row.state, row.resolution) == ("resolved", "crossdock: the order went on")
+    (act,) = await house.ledger.read(lambda tx: settling.history(tx, row.id))
+    assert (act.who, act.what, act.note) == ("crossdock", "resolve", "the order went on")
 
 
 async def test_a_shipment_that_agrees_after_an_edit_is_applied_by_itself(

@@ -34,6 +34,7 @@ from crossdock_stages.decide import Decide
 from crossdock_stages.deliver import Deliver
 from crossdock_stages.harness import House, Item
 from crossdock_stages.ledger import Ledger, desk, settling, stockbook, traffic
+from crossdock_stages.ledger.impact import impacts
 from crossdock_stages.ledger.stockbook import Spotted
 from crossdock_stages.ledger.tables import allotments, landing, offers, outbox, reservations
 from crossdock_stages.rules import Domain, Override, Place, Rules
@@ -486,6 +487,20 @@ async def test_a_shortfall_is_an_event_and_a_case_never_a_silent_cap(
     assert "5 of MUG are wanted and 3 are there" in case.message
     (row,) = [one for one in await shop.rows(offers) if one.channel == "shop"]
     assert row.wanted == "0"
+
+
+async def test_how_many_orders_need_what_is_not_there_is_told_with_its_case(
+    house: House, make_order: MakeOrder
+) -> None:
+    shop = Shop(house, rules())
+    await shop.level(9)
+    for native in ("1", "2"):
+        await shop.tell(make_order(native, ordered=2), "order.placed", native)
+    missing = InventoryLevel(sku="MUG", location="WH", available=9, on_hand=-1)
+    await shop.tell(missing, "inventory.level_changed", "L1", "erp")
+    found = await house.ledger.read(lambda tx: settling.cases(tx, "exceptions"))
+    hangs = await house.ledger.read(lambda tx: impacts(tx, found))
+    assert [(one.code, hangs[one.id].people) for one in found] == [("negative_stock", 2)]
 
 
 async def test_a_line_ships_from_the_first_place_of_the_rule_that_has_all_of_it(

@@ -280,6 +280,7 @@ def bench(
 
 Action = Annotated[str, typer.Argument(help="list, show, retry, resolve or assign.")]
 CaseIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which cases.")]
+OfState = Annotated[str, typer.Option(help="list, show: open, resolved or all.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that are open and fit the filters.")]
 OfConnection = Annotated[str | None, typer.Option(help="Only cases of this connection.")]
 Reason = Annotated[str, typer.Option(help="Why it is resolved; kept with it.")]
@@ -298,6 +299,7 @@ def exceptions(
         str, typer.Option(help="assign: whose case it shall be; else: only cases of this person.")
     ] = "",
     severity: Annotated[str, typer.Option(help="Only critical, error, warning or info.")] = "",
+    state: OfState = "open",
     as_json: AsJson = False,
 ) -> None:
     """Work the exception desk: list, show, assign, retry, resolve."""
@@ -315,6 +317,7 @@ def exceptions(
             reason=reason,
             owner=owner,
             severity=severity,
+            state=state,
             as_json=as_json,
         )
     )
@@ -328,6 +331,7 @@ def dead(
     everything: Everything = False,
     connection: OfConnection = None,
     reason: Reason = "",
+    state: OfState = "open",
     as_json: AsJson = False,
 ) -> None:
     """Work the dead letters: list, show, retry (after a mapping was mended), resolve."""
@@ -345,6 +349,7 @@ def dead(
             reason=reason,
             owner="",
             severity="",
+            state=state,
             as_json=as_json,
         )
     )

@@ -36,6 +36,7 @@ class Seen:
     history: list[Act]
 
 
+STATES = ("open", "resolved", "all")
 ACTIONS = ("list", "show", "retry", "resolve", "assign")
 
 
@@ -51,6 +52,7 @@ def work_desk(
     reason: str,
     owner: str,
     severity: str,
+    state: str,
     as_json: bool,
 ) -> int:
     """Exit code 0 when done, 1 when a case is not there or cannot be, 2 when asked wrongly."""
@@ -62,6 +64,9 @@ def work_desk(
         return 2
     if severity and severity not in SEVERITIES:
         complain(f"{severity!r} is no severity; allowed: {', '.join(SEVERITIES)}")
+        return 2
+    if state not in STATES or (state != "open" and action not in {"list", "show"}):
+        complain(f"--state {state}: list and show can be of {', '.join(STATES)}, others of open")
         return 2
     if action == "resolve" and not reason:
         complain("resolve: say why, with --reason")
@@ -77,7 +82,7 @@ def work_desk(
             if unknown:
                 raise ConfigError(f"no such case: {', '.join(sorted(unknown))}")
         else:
-            found = cases(tx, kind, connection=connection, code=code)
+            found = cases(tx, kind, state=state, connection=connection, code=code)
             if owner and action != "assign":
                 found = [case for case in found if case.owner == owner]
             if severity:
@@ -113,8 +118,11 @@ def work_desk(
             name = case.label or case.entity_key
             say(f"{case.id}  {case.severity}  {case.code}  {name}  {age}{whose}{_hangs(seen)}")
             say(f"    {case.message}")
+            if case.state != "open":
+                say(f"    {case.state}: {case.resolution}")
+        listed = state if state != "all" else "in all"
         say(
-            {"list": "open", "retry": "to be tried again"}.get(action, f"{action}d").join(
+            {"list": listed, "retry": "to be tried again"}.get(action, f"{action}d").join(
                 (f"{len(chosen)} ", "")
             )
         )
@@ -151,6 +159,7 @@ def _show(seen: Seen) -> None:
     say(f"  stage       {case.stage}")
     say(f"  connection  {case.connection}")
     say(f"  about       {case.label} {case.entity_key}")
+    say(f"  owner       {case.owner or 'nobody yet'}")
     say(f"  message     {case.message}")
     say(f"  what to do  {case.suggestion}")
     say(f"  open for    {_age(time.time() - case.since)}")

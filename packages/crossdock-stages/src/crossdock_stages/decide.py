@@ -291,7 +291,7 @@ class Decide:
         traffic.close_outgoing(tx, ended.desk, "exception", now)
         traffic.close_outgoing(tx, ended.dead, "dead", now)
         orders.add_verdicts(tx, out.judged, now)
-        desk.settle(tx, self.name, out.over, "crossdock: newer news has settled it", now)
+        desk.settle(tx, self.name, out.over, "newer news has settled it", now)
         desk.open_exceptions(tx, _on_desks(out.exceptions), now)
         if out.better:
             skus = [one.native_id for one in out.better]

@@ -10,7 +10,10 @@ from sqlalchemy.engine import Connection
 
 from crossdock_stages.ledger.statements import Statement, among
 from crossdock_stages.ledger.store import upsert
-from crossdock_stages.ledger.tables import dead_letters, exceptions, waiting
+from crossdock_stages.ledger.tables import dead_letters, desk_log, exceptions, waiting
+
+OURSELVES = "crossdock"
+"""Who did what no person did, in the history of a case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +193,10 @@ def open_exceptions(tx: Connection, rows: Sequence[tuple[Stuck, str, str]], now:
     """
     if not rows:
         return
+    ids = ["exc_" + digest(stuck.stage, stuck.message_id) for stuck, _, _ in rows]
+    for start in range(0, len(ids), 500):
+        part = exceptions.c.id.in_(ids[start : start + 500])
+        _log(tx, part, exceptions.c.state != "open", what="open again", at=now)
     insert = upsert(tx, exceptions)
     tx.execute(
         insert.on_conflict_do_update(
@@ -199,6 +206,7 @@ def open_exceptions(tx: Connection, rows: Sequence[tuple[Stuck, str, str]], now:
                 "code": insert.excluded.code,
                 "message": insert.excluded.message,
                 "resolved_at": None,
+                "resolution": "",
             },
         ),
         [
@@ -227,14 +235,42 @@ def open_exceptions(tx: Connection, rows: Sequence[tuple[Stuck, str, str]], now:
 def settle(
     tx: Connection, stage: str, message_ids: Sequence[str], resolution: str, now: float
 ) -> None:
-    """Nobody needs to look at these cases any more."""
+    """Nobody needs to look at these cases any more; that stands in their history."""
     if message_ids:
+        close(
+            tx,
+            exceptions.c.stage == stage,
+            exceptions.c.message_id.in_(message_ids),
+            resolution=resolution,
+            now=now,
+        )
+
+
+def close(tx: Connection, *which: "sa.ColumnElement[bool]", resolution: str, now: float) -> None:
+    """Settle the open cases of which this holds, without a person."""
+    which = (*which, exceptions.c.state == "open")
+    if _log(tx, *which, what="resolve", note=resolution, at=now):
         tx.execute(
             exceptions.update()
-            .where(exceptions.c.stage == stage, exceptions.c.state == "open")
-            .where(exceptions.c.message_id.in_(message_ids))
-            .values(state="resolved", resolved_at=now, resolution=resolution)
+            .where(*which)
+            .values(state="resolved", resolved_at=now, resolution=f"{OURSELVES}: {resolution}")
         )
+
+
+def _log(
+    tx: Connection, *which: "sa.ColumnElement[bool]", what: str, note: str = "", at: float
+) -> int:
+    """Write this into the history of these cases; how many they are."""
+    ids = tx.execute(sa.select(exceptions.c.id).where(*which)).scalars().all()
+    if ids:
+        tx.execute(
+            desk_log.insert(),
+            [
+                {"case_id": one, "at": at, "who": OURSELVES, "what": what, "note": note}
+                for one in ids
+            ],
+        )
+    return len(ids)
 
 
 def bury(tx: Connection, rows: Sequence[Stuck], now: float) -> None:

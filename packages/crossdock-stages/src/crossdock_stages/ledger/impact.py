@@ -9,8 +9,9 @@ from crossdock.errors import ContractError
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.book import Book
+from crossdock_stages.ledger import orders
 from crossdock_stages.ledger.settling import Case
-from crossdock_stages.ledger.tables import entities, outbox, waiting
+from crossdock_stages.ledger.tables import entities, outbox, reservations, waiting
 
 SEVERITIES = ("critical", "error", "warning", "info")
 
@@ -20,7 +21,8 @@ class Impact:
     """What a case costs while it is open.
 
     `value` is the order's total with its currency, `promised` what the customer was told (RFC
-    3339), both empty where they are not known; `people` counts the orders that wait for it.
+    3339), both empty where they are not known; `people` counts the orders that wait for it: of
+    goods those that have some of them set aside, or are held for want of them.
     """
 
     value: str = ""
@@ -35,6 +37,7 @@ def impacts(tx: Connection, found: Sequence[Case]) -> dict[str, Impact]:
     bodies = _bodies(tx, keys)
     connections = {case.connection for case in found if case.stage == "connection"}
     behind = _waiting(tx)
+    goods = _wanting(tx, [case for case in found if case.code in _OF_GOODS])
     out = {}
     for case in found:
         if case.connection in connections and case.stage == "connection":
@@ -42,7 +45,7 @@ def impacts(tx: Connection, found: Sequence[Case]) -> dict[str, Impact]:
             continue
         book = books.get(case.entity_key)
         value = _value(case.body) or _value(bodies.get(case.entity_key, b""))
-        people = 1 if value or book is not None else 0
+        people = 1 if value or book is not None else len(goods.get(case.entity_id, ()))
         out[case.id] = Impact(
             value=value, promised=book.promised if book is not None else "", people=people
         )
@@ -75,6 +78,27 @@ def _bodies(tx: Connection, keys: set[str]) -> Mapping[str, bytes]:
         )
         for row in tx.execute(query):
             out[row.entity_id] = bytes(row.body)
+    return out
+
+
+_OF_GOODS = frozenset({"oversold", "negative_stock"})
+
+
+def _wanting(tx: Connection, found: Sequence[Case]) -> Mapping[str, set[str]]:
+    """Position to the orders that need goods of it."""
+    out: dict[str, set[str]] = {}
+    for part in _parts({case.entity_id for case in found}):
+        query = sa.select(entities.c.id, entities.c.label).where(
+            entities.c.id.in_(part), entities.c.kind == "inventory"
+        )
+        for row in tx.execute(query):
+            sku, _, place = row.label.rpartition(" at ")
+            aside = sa.select(reservations.c.order_id).where(
+                reservations.c.sku == sku, reservations.c.location == place
+            )
+            # as the verdict says it
+            held = orders.held_for(tx, ("negative_stock",), [f"of SKU {sku} with line"])
+            out[row.id] = {*tx.execute(aside).scalars(), *held}
     return out
 
 

@@ -155,18 +155,16 @@ def forget_held(tx: Connection, event_ids: Sequence[str]) -> None:
 def settle_cases(tx: Connection, entity_ids: Sequence[str], now: float) -> None:
     """The order went on: nobody needs to look at why it waited."""
     if entity_ids:
-        tx.execute(
-            exceptions.update()
-            .where(
-                exceptions.c.stage == STAGE,
-                exceptions.c.state == "open",
-                exceptions.c.entity_id.in_(entity_ids),
-                exceptions.c.message_id.in_(
-                    sa.select(inbox.c.event_id).where(inbox.c.outcome == HELD)
-                ),
-            )
-            .values(state="resolved", resolved_at=now, resolution="crossdock: the order went on")
-        )
+        desk.close(tx, *_held_news(entity_ids), resolution="the order went on", now=now)
+
+
+def _held_news(entity_ids: Sequence[str]) -> tuple[Any, ...]:
+    """Cases of news of these that was held."""
+    return (
+        exceptions.c.stage == STAGE,
+        exceptions.c.entity_id.in_(entity_ids),
+        exceptions.c.message_id.in_(sa.select(inbox.c.event_id).where(inbox.c.outcome == HELD)),
+    )
 
 
 def look_again(tx: Connection, entity_ids: Sequence[str]) -> None:
@@ -174,14 +172,8 @@ def look_again(tx: Connection, entity_ids: Sequence[str]) -> None:
     if not entity_ids:
         return
     now = time.time()
-    rows = tx.execute(
-        sa.select(exceptions).where(
-            exceptions.c.stage == STAGE,
-            exceptions.c.state == "open",
-            exceptions.c.entity_id.in_(entity_ids),
-            exceptions.c.message_id.in_(sa.select(inbox.c.event_id).where(inbox.c.outcome == HELD)),
-        )
-    ).all()
+    which = _held_news(entity_ids)
+    rows = tx.execute(sa.select(exceptions).where(*which, exceptions.c.state == "open")).all()
     park = [
         Stuck(
             stage=STAGE,
@@ -199,16 +191,8 @@ def look_again(tx: Connection, entity_ids: Sequence[str]) -> None:
         for row in rows
     ]
     desk.park(tx, park, now)
-    if rows:
-        tx.execute(
-            exceptions.update()
-            .where(exceptions.c.id.in_([row.id for row in rows]))
-            .values(
-                state="resolved",
-                resolved_at=now,
-                resolution="crossdock: looked at again after news of its order",
-            )
-        )
+    words = "looked at again after news of its order"
+    desk.close(tx, *which, resolution=words, now=now)
 
 
 def held_for(tx: Connection, codes: Sequence[str], words: Iterable[str]) -> list[str]:

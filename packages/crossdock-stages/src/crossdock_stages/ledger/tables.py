@@ -306,7 +306,7 @@ desk_log = Table(
     Column("case_id", String(64), nullable=False),
     Column("at", Float, nullable=False),
     Column("who", _Words(64), nullable=False),
-    Column("what", String(16), nullable=False, doc="assign, retry, resolve"),
+    Column("what", String(16), nullable=False, doc="assign, retry, resolve, open again"),
     Column("note", _LongWords, nullable=False),
     Index("ix_desk_log_case", "case_id", "seq"),
     sqlite_autoincrement=True,
