@@ -16,8 +16,10 @@ from crossdock.bus import Bus
 from crossdock.errors import UnavailableError
 from crossdock.http import Http, Response
 from crossdock.testing.sandbox import serve
+from crossdock_runner import gateway as gateway_module
 from crossdock_runner.deployment import GatewayConfig
 from crossdock_runner.gateway import make_app
+from crossdock_stages import intake as intake_module
 from crossdock_stages.harness import House
 from crossdock_stages.intake import Intake
 from crossdock_stages.ledger import Ledger, open_ledger
@@ -36,8 +38,11 @@ class Flaky:
 
     def __init__(self, ledger: Ledger) -> None:
         self.inner, self.url, self.off = ledger, ledger.url, False
+        self.goes = asyncio.Event()
+        self.goes.set()
 
     async def write(self, work: Any) -> Any:
+        await self.goes.wait()
         if self.off:
             raise UnavailableError("the ledger failed: a test", outcome="failed")
         return await self.inner.write(work)
@@ -247,6 +252,46 @@ async def test_a_ledger_that_fails_asks_for_patience(gate: Gate) -> None:
     assert (await gate.http.get("/health/live")).json() == {"live": True}
     gate.ledger.off = False
     assert (await gate.hook(b'{"id": 1}')).status == 202
+
+
+async def test_a_ledger_that_stands_still_asks_for_patience(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is frozen, or away without a word, refuses nothing: it does not answer."""
+    monkeypatch.setattr(intake_module, "LAND_S", 0.05)
+    monkeypatch.setattr(gateway_module, "READY_S", 0.05)
+    gate.ledger.goes.clear()
+    for body in (b'{"id": 1}', b"nonsense", b'{"id": 2}'):
+        answer = await gate.hook(body, headers={"x-delivery": body.decode()[-2]})
+        check_problem(answer, 503)
+        assert int(answer.headers["retry-after"]) > 0
+    for _ in range(2):
+        ready = await gate.http.get("/health/ready", accept=ANY)
+        assert ready.status == 503
+        assert any("ledger does not answer" in reason for reason in ready.json()["reasons"])
+    gate.ledger.goes.set()
+    again = await gate.hook(b'{"id": 1}', headers={"x-delivery": "1"})
+    assert (again.status, again.json()["status"]) == (202, "duplicate"), "it was kept all the same"
+    fresh = await gate.hook(b'{"id": 2}', headers={"x-delivery": "2"})
+    assert (fresh.status, fresh.json()["status"]) == (202, "new"), "nobody waited for it any more"
+
+
+async def test_those_who_wait_for_a_ledger_are_bounded(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "DOOR", 3)
+    gate.ledger.goes.clear()
+    first = asyncio.create_task(gate.hook(b'{"id": 0}'))
+    while gate.intake._lander is None or gate.intake._door:
+        await asyncio.sleep(0.01)
+    waiting = [asyncio.create_task(gate.hook(b'{"id": %d}' % n)) for n in range(1, 4)]
+    while len(gate.intake._door) < 3:
+        await asyncio.sleep(0.01)
+    answer = await gate.hook(b'{"id": 4}')
+    check_problem(answer, 503)
+    gate.ledger.goes.set()
+    assert {(await one).status for one in (first, *waiting)} == {202}
+    assert (await gate.hook(b'{"id": 4}')).status == 202
 
 
 async def test_status_tells_the_account(gate: Gate) -> None:

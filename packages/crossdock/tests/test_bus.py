@@ -19,6 +19,7 @@ from crossdock.bus import (
     Lane,
     Outgoing,
     Stream,
+    jetstream,
 )
 from crossdock.bus.jetstream import ACK_WAIT_S
 from crossdock.bus.link import Link
@@ -102,6 +103,33 @@ class TestDeclare:
         other = Consumer(stream=place.name, name=place.consumer.name, filter=f"{place.name}.other")
         with pytest.raises(ConfigError, match="filter_subject"):
             await bus.declare([place.stream], [other])
+
+    async def test_it_says_what_keeps_it_from_its_work(self, embedded: Embedded) -> None:
+        """A connection alone is no bus: its stream may be gone, or made anew in another way."""
+        place = Place()
+        async with Bus(embedded.url) as bus:
+            await place.declare(bus)
+            assert await bus.trouble() == ""
+            await bus._api(f"STREAM.DELETE.{place.name}")
+            assert place.name in await bus.trouble()
+            other = {**place.stream.config(), "max_age": 3_600_000_000_000}
+            await bus._api(f"STREAM.CREATE.{place.name}", other)
+            assert "max_age is 3600000000000 at the server" in await bus.trouble()
+        assert "not connected" in await bus.trouble()
+
+    async def test_a_server_that_does_not_answer_is_told(
+        self, bus: Bus, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await place.declare(bus)
+        monkeypatch.setattr(jetstream, "TROUBLE_S", 0.05)
+
+        async def silent(call: str, body: object = None) -> dict[str, Any]:
+            await asyncio.sleep(60)
+            return {}
+
+        monkeypatch.setattr(bus, "_api", silent)
+        assert bus.connected
+        assert await bus.trouble() == "the bus does not answer"
 
     async def test_overlapping_streams_are_refused(self, bus: Bus, place: Place) -> None:
         await place.declare(bus)

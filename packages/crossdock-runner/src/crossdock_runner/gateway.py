@@ -36,6 +36,7 @@ from crossdock_runner.deployment import GatewayConfig
 log = logging.getLogger("crossdock.gateway")
 
 RETRY_AFTER_S = 5
+READY_S = 2.0
 WEEK_S = 7 * 86_400
 BODY_TIMEOUT_S = 30.0
 HOOKS = "/hooks/"
@@ -122,6 +123,7 @@ class _Gateway:
         self.intake = intake
         self.hooks = hooks
         self.config = config
+        self._asking: asyncio.Future[None] | None = None
 
     async def hook(self, name: str, scope: Scope, receive: Receive) -> Response | bytes:
         """The body of a 202, or an answer of another kind."""
@@ -196,15 +198,30 @@ class _Gateway:
 
     async def ready(self, _: Request) -> Response:
         reasons = []
-        if not self.house.bus.connected:
-            reasons.append("the bus is not connected; webhooks are still accepted")
-        try:
-            # only a write shows that the disk is not full and the file not read-only
-            mark = f"{time.time():.0f}"
-            await self.house.ledger.write(lambda tx: write_cursor(tx, "", mark, "ready"))
-        except CrossdockError as error:
-            reasons.append(str(error))
+        if trouble := await self.house.bus.trouble():
+            reasons.append(f"{trouble}; webhooks are still accepted")
+        if trouble := await self._ledger_trouble():
+            reasons.append(trouble)
         return JSONResponse({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    async def _ledger_trouble(self) -> str:
+        """Only a write shows that the disk is not full, the file not read-only, the database alive.
+
+        One question at a time: whoever asks while it stands still waits for the same answer.
+        """
+        if self._asking is None:
+            mark = f"{time.time():.0f}"
+            asking = self.house.ledger.write(lambda tx: write_cursor(tx, "", mark, "ready"))
+            self._asking = asyncio.ensure_future(asking)
+        asked = self._asking
+        if not (await asyncio.wait({asked}, timeout=READY_S))[0]:
+            return f"the ledger does not answer within {READY_S:.0f} s"
+        if self._asking is asked:
+            self._asking = None
+        error = asked.exception()
+        if error is not None and not isinstance(error, CrossdockError):
+            raise error
+        return "" if error is None else str(error)
 
     async def status(self, request: Request) -> Response:
         books = await self.house.ledger.read(account)

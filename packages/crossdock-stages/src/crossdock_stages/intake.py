@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ from crossdock.errors import (
     CrossdockError,
     RateLimitedError,
     TransientError,
+    UnavailableError,
 )
 from crossdock.events import Raw
 from crossdock.identity import digest, fingerprint
@@ -38,6 +39,10 @@ log = logging.getLogger("crossdock.intake")
 RELAY_QUEUE = 5_000
 RELAY_BATCH = 200
 LAND_BATCH = 100
+LAND_S = 4.0
+"""A sender waits so long at most: one that gives up by itself (Shopify: 5 s) learns nothing."""
+DOOR = 5_000
+"""So many may wait to be landed; a ledger that stands still must not fill our memory."""
 POLL_BATCH = 200
 POLL_BYTES = 4 * 1024 * 1024
 POLL_AGE_S = 2.0
@@ -93,17 +98,24 @@ class Intake:
 
     async def _land_soon(self, row: Landed) -> tuple[str, Verdict]:
         """Land it together with whatever else has come by the time the ledger is free."""
+        if len(self._door) >= DOOR:
+            self._door = [one for one in self._door if not one[1].done()]
+            if len(self._door) >= DOOR:
+                raise UnavailableError(f"{DOOR} wait for the ledger already", outcome="not_sent")
         answer: asyncio.Future[tuple[str, Verdict]] = asyncio.get_running_loop().create_future()
         self._door.append((row, answer))
         if self._lander is None:
             self._lander = asyncio.create_task(self._empty_door(), name="land")
-        return await answer
+        async with _patience():
+            return await answer
 
     async def _empty_door(self) -> None:
         try:
             while self._door:
                 batch, self._door = self._door[:LAND_BATCH], self._door[LAND_BATCH:]
-                await self._land_batch(batch)
+                waited_for = [one for one in batch if not one[1].done()]
+                if waited_for:
+                    await self._land_batch(waited_for)
         finally:
             self._lander = None
 
@@ -155,7 +167,9 @@ class Intake:
             reason=str(error),
             pointer=error.pointer,
         )
-        await self.house.ledger.write(lambda tx: desk.bury(tx, [stuck], now))
+        async with _patience():
+            burying = self.house.ledger.write(lambda tx: desk.bury(tx, [stuck], now))
+            await asyncio.shield(burying)
         return Accepted("dead_" + digest("intake", mark), "new")
 
     async def relay(self) -> None:
@@ -241,6 +255,22 @@ class Intake:
         self.house.meters.add("intake.polled", len(rows))
         self.house.meters.add("intake.new", len(fresh))
         await self._publish([self.topology.raw(row) for row in fresh])
+
+
+@contextlib.asynccontextmanager
+async def _patience() -> AsyncIterator[None]:
+    """UnavailableError, outcome `unknown`, after LAND_S: the ledger stands still.
+
+    What was given to it may be kept all the same; the sender comes again with the same id, and the
+    sweeper tells the line.
+    """
+    try:
+        async with asyncio.timeout(LAND_S):
+            yield
+    except TimeoutError:
+        raise UnavailableError(
+            f"the ledger did not answer within {LAND_S:.0f} s", outcome="unknown"
+        ) from None
 
 
 def _row(connection: str, raw: Raw, road: str) -> Landed:

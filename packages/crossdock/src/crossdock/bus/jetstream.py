@@ -26,6 +26,8 @@ log = logging.getLogger("crossdock.bus")
 
 API_S = 5.0
 """How long a question to `$JS.API` may take."""
+TROUBLE_S = 2.0
+"""Whoever asks how the bus is will not wait longer."""
 MINIMUM_SERVER = (2, 12)
 ACK_WAIT_S = 6.0
 MAX_ACK_PENDING = 400
@@ -145,6 +147,30 @@ class Bus:
     def connected(self) -> bool:
         """Both links have a server."""
         return self._in.connected and self._out.connected
+
+    async def trouble(self) -> str:
+        """What keeps the bus from its work, in words; empty when nothing does.
+
+        A connection is not enough: a cluster without a majority takes one and answers nothing, and
+        a stream that somebody made anew in another way is there.
+        """
+        if not self.connected:
+            return "the bus is not connected"
+        try:
+            async with asyncio.timeout(TROUBLE_S):
+                await asyncio.gather(*(self._see(stream) for stream in self._streams))
+        except TimeoutError:
+            return "the bus does not answer"
+        except CrossdockError as error:
+            return str(error)
+        return ""
+
+    async def _see(self, stream: Stream) -> None:
+        found = await self._api(f"STREAM.INFO.{stream.name}")
+        if "error" in found:
+            said = found["error"].get("description")
+            raise UnavailableError(f"the bus has no stream {stream.name}: {said}", outcome="failed")
+        _compare(f"stream {stream.name}", stream.config(), found)
 
     @property
     def reconnects(self) -> int:
