@@ -11,6 +11,7 @@ import pytest
 from crossdock import ContractError, Event, Raw, RejectedError
 from crossdock.canonical import Product
 from crossdock.testing import conformance
+from crossdock.testing.conformance.quality import Quality
 from crossdock.testing.coverage import Coverage, UntranslatableError, main
 
 sys.path.insert(0, str(Path(__file__).parent / "conformance"))
@@ -203,3 +204,26 @@ SUBJECT = Subject(connector="toy", features=Features(), coverage=[COVERAGE])
     )
     assert main(["--skeleton", str(tmp_path)]) == 1
     assert capsys.readouterr().out == 'items\n{\n    "/a": "",\n    "/b/c": ""\n}\n'
+
+
+def test_a_tier_that_is_written_by_hand_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "src/toy").mkdir(parents=True)
+    (tmp_path / "src/toy/__init__.py").touch()
+    subject = replace(toybox.subject(), home=tmp_path)
+    states = {one.id: "passed" for one in conformance.chosen(subject.features)}
+    gap = {**states, "apply.changes-the-vendor": "gap"}
+    file = tmp_path / "src/toy/quality.yaml"
+    file.write_text(Quality("toy", gap, {}).dump())
+    assert "\ntier: none\n" in file.read_text()
+    test = conformance.conformance(subject)
+    check = CHECKS["plugin.is-found"]
+    test(check)
+    file.write_text(file.read_text().replace("tier: none", "tier: platinum"))
+    with pytest.raises(pytest.fail.Exception, match=r"claims tier platinum; .* follows none"):
+        test(check)
+
+
+def test_nothing_follows_from_some_checks_alone() -> None:
+    quality, _ = conformance.examine(toybox.subject(), ["plugin.is-found"])
+    assert quality.states == {"plugin.is-found": "passed"}
+    assert quality.tier is None

@@ -35,10 +35,19 @@ class Quality:
     states: dict[str, str]
     """Check id to `passed`, `none` (nothing to check), `gap` (known to fail) or `failed`."""
     said: dict[str, str]
+    partial: bool = False
+    """Only some checks were run."""
+    claimed: str = ""
+    """The tier that the file names; it must be the one that follows from its lines."""
 
     @property
     def tier(self) -> Tier | None:
-        """The highest whose checks, and all below, are passed; None when bronze is not."""
+        """The highest whose checks, and all below, are passed; None when bronze is not.
+
+        None as well when only some were run: nothing follows from those.
+        """
+        if self.partial:
+            return None
         known = checks()
         reached: Tier | None = None
         for tier in TIERS:
@@ -99,7 +108,7 @@ def examine(subject: Subject, only: Iterable[str] = ()) -> tuple[Quality, list[O
         states[id_] = "gap" if known_gap else outcome.state
         said[id_] = subject.gaps[id_] if known_gap else outcome.said
     name = subject.connector if isinstance(subject.connector, str) else subject.connector.name
-    return Quality(name, states, said), outcomes
+    return Quality(name, states, said, partial=bool(wanted)), outcomes
 
 
 def file_of(home: Path) -> Path:
@@ -115,15 +124,17 @@ def read(home: Path) -> Quality | None:
         return None
     states: dict[str, str] = {}
     said: dict[str, str] = {}
-    connector = ""
+    connector = claimed = ""
     for line in file.read_text("utf-8").splitlines():
         if line.startswith("connector: "):
             connector = line.partition(": ")[2]
+        if line.startswith("tier: "):
+            claimed = line.partition(": ")[2]
         found = _LINE.match(line)
         if found:
             states[found[1]] = found[2]
             said[found[1]] = found[3] or ""
-    return Quality(connector, states, said)
+    return Quality(connector, states, said, claimed=claimed)
 
 
 def conformance(subject: Subject) -> Callable[..., None]:
@@ -151,6 +162,14 @@ def conformance(subject: Subject) -> Callable[..., None]:
             state = "gap" if outcome.state == "failed" else outcome.state
             examined = record is not None and record.states  # the template's file says: not yet
             told = record.states.get(check.id, "nothing") if record and examined else state
+            if record and examined and record.claimed != (record.tier or "none"):
+                pytest.fail(
+                    f"quality.yaml claims tier {record.claimed}; from its lines follows "
+                    f"{record.tier or 'none'}. A tier is computed: write the file anew by "
+                    f"python -m crossdock.testing.conformance {json.dumps(subject.home.name)} "
+                    "--write",
+                    pytrace=False,
+                )
             if told != state:
                 pytest.fail(
                     f"quality.yaml says {told} of {check.id}, the kit finds {state}; write it "

@@ -164,7 +164,7 @@ async def headers(case: Case) -> None:
 
 @check("webhook.hostile-bodies-do-no-harm", "bronze", wants=_hooks)
 async def bodies(case: Case) -> None:
-    """A genuine sender may still send nonsense: 400, not a crash."""
+    """A genuine sender may still send nonsense: a dead letter, not a crash."""
     sign = case.need("sign", "webhooks")
     async with case.bench() as bench:
         for sample in {one.topic: one for one in case.subject.samples}.values():
