@@ -22,6 +22,8 @@ def bucket(capacity: float = 40, rate: float = 2, left: float | None = None) -> 
     ("headers", "expected"),
     [
         ({"x-amzn-ratelimit-limit": "0.0167"}, Reading(rate_per_s=0.0167)),
+        ({"x-shopify-shop-api-call-limit": "32/40"}, Reading(capacity=40, left=8)),
+        ({"x-shopify-shop-api-call-limit": "41/40"}, Reading(capacity=40, left=0)),
         (
             {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "7", "x-ratelimit-reset": "30"},
             Reading(capacity=100, left=7, resets_in_s=30),

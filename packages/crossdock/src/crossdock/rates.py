@@ -9,7 +9,8 @@ keeps its buckets in memory (`crossdock.pacing`), runners of one deployment keep
 Times are epoch seconds of one clock, that of whoever keeps the bucket.
 
 Sources: Amazon SP-API "Usage plans and rate limits" (x-amzn-RateLimit-Limit, permits a second);
-Shopify Admin API "Rate limits" (extensions.cost.throttleStatus); RFC 9110 10.2.3 (Retry-After);
+Shopify Admin API "Rate limits" (extensions.cost.throttleStatus, and of the REST Admin API
+X-Shopify-Shop-Api-Call-Limit); RFC 9110 10.2.3 (Retry-After);
 draft-ietf-httpapi-ratelimit-headers-10 (RateLimit, RateLimit-Policy) and its drafts -03 to -07.
 """
 
@@ -266,6 +267,8 @@ _STYLES = (
     ),
 )
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?(?![0-9.])", re.ASCII)
+_USED = re.compile(r"([0-9]{1,9})/([0-9]{1,9})", re.ASCII)
+"""How full a leaky bucket is, and how much it holds."""
 _ITEM = re.compile(r'\s*("[^"]{0,64}"|[A-Za-z0-9*._-]{1,64})((?:\s*;\s*[a-z]{1,8}=[0-9]{1,12})*)')
 
 
@@ -298,6 +301,10 @@ def _of_headers(headers: Mapping[str, str], now: float) -> Reading | None:
                 resets_in_s=_reset_s(headers.get(reset), now, in_ms=bool(window)),
                 window_s=None if window_ms is None else min(window_ms / 1e3, LONGEST_WINDOW_S),
             )
+    used = _USED.fullmatch(headers.get("x-shopify-shop-api-call-limit", "").strip())
+    if used:
+        capacity = float(used[2])
+        return Reading(capacity=capacity or None, left=max(capacity - float(used[1]), 0.0))
     rate = number(headers.get("x-amzn-ratelimit-limit"))
     return Reading(rate_per_s=rate) if rate else None
 
