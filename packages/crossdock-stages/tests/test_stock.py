@@ -27,7 +27,7 @@ from crossdock.canonical import (
 )
 from crossdock.events import Envelope
 from crossdock.identity import entity_id
-from crossdock_stages import stockkeeper
+from crossdock_stages import pace, stockkeeper
 from crossdock_stages.book import Book
 from crossdock_stages.calls import Target
 from crossdock_stages.decide import Decide
@@ -688,6 +688,43 @@ async def test_a_channel_that_has_answered_is_told_the_newest_figure_at_once(
     await Deliver(house, TOPOLOGY, Target(name="web", port=vendor)).process(items)
     await asyncio.wait_for(told.wait(), 20.0)
     running.cancel()
+
+
+async def test_what_is_nearly_sold_out_does_not_stand_behind_all_the_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "AT_ONCE", 5)
+    under = rules(publish_to=("web",))
+    shop, keeper = Shop(house, under), Stockkeeper(house, TOPOLOGY, under)
+
+    async def level(sku: str, amount: int) -> list[str]:
+        data = InventoryLevel(sku=sku, location="WH", available=amount)
+        return await shop.tell(data, "inventory.level_changed", sku, "erp")
+
+    async def told(after: int) -> list[str]:
+        rows = [
+            r for r in await shop.rows(outbox) if r.type == "inventory.publish" and r.seq > after
+        ]
+        figures = [InventoryLevel.parse(row.body) for row in sorted(rows, key=lambda row: row.seq)]
+        return [f"{one.sku} {one.available}" for one in figures]
+
+    for at in range(30):  # a whole stock is counted anew, and the channel is slow
+        await level(f"S{at:02}", 100)
+    assert len(await told(0)) == 5, "no more are on their way than it can be asked at once"
+    assert await level("S29", 1) == []
+    assert await level("S03", 2) == []
+    last = max(row.seq for row in await shop.rows(outbox))
+    assert not await house.ledger.read(lambda tx: keeper._anything(tx, time.time()))
+    await shop.carried_out()
+    house.pace.told("web", -5)
+    assert await house.ledger.read(lambda tx: keeper._anything(tx, time.time()))
+    await house.ledger.write(lambda tx: keeper._round(tx, time.time(), measure=False))
+    first = await told(last)
+    assert (len(first), first[:2]) == (5, ["S29 1", "S03 2"])
+    for _ in range(10):
+        await shop.carried_out()  # where another runner had the answers, they are counted
+        await house.ledger.write(lambda tx: keeper._round(tx, time.time(), measure=False))
+    assert len(await told(0)) == 31, "each was told, once or with its newest figure"
 
 
 async def test_pieces_of_ones_own_are_kept_by_each_database(

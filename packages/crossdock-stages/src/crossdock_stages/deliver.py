@@ -198,7 +198,9 @@ class Deliver:
                 desk.open_exceptions(tx, [_locked_out(self.target.name, auth)], now)
 
         await self.house.ledger.write(work)
-        if any(item.envelope.name == "inventory.publish" for item in went):
+        figures = [item.id for item in went if item.envelope.name == "inventory.publish"]
+        if figures:
+            self.house.pace.told(self.target.name, -sum(one in receipts for one in figures))
             self.house.pace.bell.set()  # the channel can be told what changed meanwhile
         self.house.meters.add("deliver.done", len(receipts))
         return [event.message for event in events]

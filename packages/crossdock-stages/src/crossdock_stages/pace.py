@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+AT_ONCE = 64
+"""So many figures are on their way to one channel at once: enough to fill its calls, few enough
+that what is nearly sold out does not stand behind thousands."""
 BURST_S = 10.0
 """Sales are counted in stretches of so long, so that a rush is seen before averages know of it."""
 
@@ -20,9 +23,25 @@ class Pace:
     sold: Mapping[str, float] | None = None
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     """Rung when a channel has answered, so that the stockkeeper tells it the newest figure."""
+    open: dict[str, int] = field(default_factory=dict)
+    """How many figures are on their way to each channel, as far as this runner knows; the
+    stockkeeper counts anew before it takes a channel to be full."""
     _since: float = 0.0
     _now: dict[str, float] = field(default_factory=dict)
     _last: dict[str, float] = field(default_factory=dict)
+
+    def has_room(self, channel: str) -> bool:
+        """Whether one more figure may be sent to this channel now."""
+        return self.open.get(channel, 0) < AT_ONCE
+
+    @property
+    def full(self) -> list[str]:
+        """The channels that have no room."""
+        return [name for name in self.open if not self.has_room(name)]
+
+    def told(self, channel: str, figures: int = 1) -> None:
+        """So many more are on their way there; below 0 where they were answered."""
+        self.open[channel] = max(self.open.get(channel, 0) + figures, 0)
 
     def count(self, channel: str, pieces: float, now: float) -> None:
         """So many were sold there; below 0 where a sale came to nothing."""

@@ -29,6 +29,7 @@ from crossdock_stages.judgement.basis import HELD
 from crossdock_stages.ledger import allotments, stockbook, things, traffic
 from crossdock_stages.ledger.tables import effects, entities, offers, outbox, reservations
 from crossdock_stages.ledger.traffic import ToSend
+from crossdock_stages.pace import AT_ONCE as FIGURES_AT_ONCE
 from crossdock_stages.rules import Rules
 from crossdock_stages.stock import lag_buffer, skus_of
 from crossdock_stages.stockroom import Stockroom
@@ -42,7 +43,7 @@ AT_MOST_EVERY_S = 0.02
 MEASURE_EVERY_S = 10.0
 DEMAND_OVER_S = 600.0
 AT_ONCE = 500
-"""So many figures are told in one round, the scarcest first."""
+"""So many waiting orders and spots are looked at in one round."""
 
 
 class Stockkeeper:
@@ -92,16 +93,22 @@ class Stockkeeper:
 
     def _anything(self, tx: Connection, now: float) -> bool:
         settle_s = self._room(now).settle_s
-        if stockbook.ending(tx, now, settle_s) or stockbook.to_tell(tx, 1):
+        if stockbook.ending(tx, now, settle_s) or stockbook.to_tell(tx, 1, self._full(tx)):
             return True
         if self.inventory.allots and allotments.due(tx, now, 1):
             return True
         return self._waiting(tx) is not None
 
+    def _full(self, tx: Connection) -> list[str]:
+        """Channels to which enough figures are on their way, counted anew where it seems so."""
+        if self.house.pace.full:
+            self.house.pace.open = stockbook.being_told(tx)
+        return self.house.pace.full
+
     def _round(self, tx: Connection, now: float, *, measure: bool) -> list[ToSend]:
         room = self._room(now)
         ended = stockbook.ending(tx, now, room.settle_s)
-        late = stockbook.to_tell(tx, AT_ONCE)
+        late = stockbook.to_tell(tx, FIGURES_AT_ONCE, self._full(tx))
         skus = {row.sku for row in ended} | {offer.sku for offer in late}
         again = allotments.due(tx, now, AT_ONCE) if self.inventory.allots else []
         skus |= {sku for sku, _ in again}

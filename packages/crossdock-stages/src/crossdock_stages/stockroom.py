@@ -456,7 +456,8 @@ class Stockroom:
     def tell(self, channel: str, spot: Spot, amount: Decimal, *, own: bool) -> Wish | None:
         """The wish to tell a channel, where the figure is new and none is under way.
 
-        Pieces of its `own` are told whatever it was told before: it has sold of them since.
+        Pieces of its `own` are told whatever it was told before: it has sold of them since. Where
+        enough figures are on their way, the stockkeeper tells this one when it is its turn.
         """
         key = (channel, *spot)
         offer = self.offers.get(key) or stockbook.first_offer(channel, spot)
@@ -464,7 +465,9 @@ class Stockroom:
             return None
         offer = replace(offer, wanted=amount, wanted_at=self.now)
         wish = None
-        if (own or amount != offer.told) and not offer.open:
+        room = own or self.pace.has_room(channel)
+        if (own or amount != offer.told) and not offer.open and room:
+            self.pace.told(channel)
             wish = _wish(offer, self.spots[spot])
             offer = replace(
                 offer, told=amount, number=offer.number + 1, command_id=wish.id, open=True

@@ -283,15 +283,28 @@ _OFFER = (*(column.name for column in offers.c), "state", "closed_at")
 _OF = Statement(lambda _: _offers().where(offers.c.sku.in_(among("skus"))))
 
 
-def to_tell(tx: Connection, limit: int) -> list[Offer]:
-    """Offers that are out of date and not being told: nearly sold out first, then the oldest."""
+def to_tell(tx: Connection, limit: int, but: Iterable[str] = ()) -> list[Offer]:
+    """Offers that are out of date and not being told: nearly sold out first, then the oldest.
+
+    None of the channels `but`."""
     rows = tx.execute(
         _offers()
+        .where(offers.c.channel.not_in(sorted(but)))
         .where(offers.c.dirty.is_(True), sa.func.coalesce(outbox.c.state, "") != "open")
         .order_by(sa.cast(offers.c.wanted, sa.Float), offers.c.wanted_at)
         .limit(limit)
     )
     return [_offer(row) for row in rows]
+
+
+def being_told(tx: Connection) -> dict[str, int]:
+    """How many figures are on their way to each channel."""
+    query = (
+        sa.select(outbox.c.connection, sa.func.count())
+        .where(outbox.c.state == "open", outbox.c.type == "inventory.publish")
+        .group_by(outbox.c.connection)
+    )
+    return {row[0]: row[1] for row in tx.execute(query)}
 
 
 def put_offers(tx: Connection, rows: Sequence[Offer]) -> None:
