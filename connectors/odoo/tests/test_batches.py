@@ -38,7 +38,7 @@ async def test_fifty_warm_orders_take_few_calls(connect: Any, order: Any, comman
         before = box.calls.copy()
         await odoo.apply_many([command(order(number)) for number in range(2, 52)])
     assert box.calls - before == {
-        "ir.model.data.search_read": 2,
+        "ir.model.data.search_read": 1,
         "res.partner.read": 1,
         "sale.order.load": 1,
         "sale.order.action_confirm": 1,
@@ -82,6 +82,20 @@ class Picky(OdooSandbox):
                     # As 19 does: the first record is blamed for all beside the guilty one.
                     return {"ids": False, "messages": [{**told, "record": 0}, told], "nextrow": 0}
         return answer
+
+
+async def test_what_was_made_before_needs_nothing_any_more(
+    box: OdooSandbox, connect: Any, order: Any, command: Any
+) -> None:
+    wishes = [command(order(number)) for number in range(1, 4)]
+    async with connect(box) as odoo:
+        first = await odoo.apply_many(wishes)
+    mug = box.store.by("product.product", "default_code", "MUG-BLUE")[0]["id"]
+    box.run("product.product", "write", [mug], vals={"active": False})
+    async with connect(box) as odoo:
+        again = await odoo.apply_many([*wishes, command(order(4))])
+    assert again[:3] == first
+    assert again[3].reason == "archived_product"
 
 
 @pytest.mark.parametrize("at", ["load", "action_confirm"])

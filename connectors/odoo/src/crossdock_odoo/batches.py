@@ -9,7 +9,7 @@ How many orders a batch has adapts to `batch_s`. All calls are all-or-nothing; s
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -106,19 +106,26 @@ class Batches:
         """Quotations for those that have none yet; what is to be confirmed."""
         orders = self.orders
         await orders.preparer.warm([job.order for job in batch])
-        prepared: list[tuple[Job, Prepared]] = []
-        known = await self._known(job.order_id for job in batch)
+        tried: list[tuple[Job, Prepared | crossdock.PermanentError]] = []
+        for job in batch:
+            try:
+                tried.append((job, await orders.preparer.prepare(job.order)))
+            except crossdock.PermanentError as error:
+                tried.append((job, error))
+        rows = self._rows(one for _, one in tried if isinstance(one, Prepared))
+        known = await self._known([job.order_id for job in batch], rows)
         for job in batch:
             job.native = known.get(("sale.order", job.order_id), 0)
         await self._read_states([job for job in batch if job.native])
-        for job in batch:
+        prepared: list[tuple[Job, Prepared]] = []
+        for job, one in tried:
             if job.native and job.state not in DRAFT:
-                continue
-            try:
-                prepared.append((job, await orders.preparer.prepare(job.order)))
-            except crossdock.PermanentError as error:
-                job.answer = error
-        contacts = await self._contacts([ready for _, ready in prepared])
+                continue  # it was done before, whatever it lacks by now
+            if isinstance(one, Prepared):
+                prepared.append((job, one))
+            else:
+                job.answer = one
+        contacts = await self._contacts([ready for _, ready in prepared], known)
         writable: list[tuple[Job, Prepared]] = []
         for job, ready in prepared:
             wrong = [contacts[row["id"]] for row in ready.parties.rows]
@@ -154,24 +161,31 @@ class Batches:
         except crossdock.CrossdockError as other:
             return other
 
-    async def _known(self, names: Iterable[str]) -> dict[tuple[str, str], int]:
-        """Our records by model and name of the external id."""
+    async def _known(
+        self, names: Sequence[str], contacts: Iterable[str]
+    ) -> dict[tuple[str, str], int]:
+        """Our records by model and name of the external id; `contacts` have the namespace."""
+        cut = len(self.orders.namespace) + 1
+        wanted = {*names, *(name[cut:] for name in contacts)}
         rows = await self.orders.rpc.search_read(
             "ir.model.data",
-            [["module", "=", self.orders.namespace], ["name", "in", sorted(set(names))]],
+            [["module", "=", self.orders.namespace], ["name", "in", sorted(wanted)]],
             ["name", "model", "res_id"],
         )
         return {(row["model"], row["name"]): row["res_id"] for row in rows}
 
+    def _rows(self, prepared: Iterable[Prepared]) -> dict[str, dict[str, str]]:
+        """The contacts of many orders by external id; what the last one says of one counts."""
+        return {row["id"]: row for ready in prepared for row in ready.parties.rows}
+
     async def _contacts(
-        self, prepared: Sequence[Prepared]
+        self, prepared: Sequence[Prepared], known: Mapping[tuple[str, str], int]
     ) -> dict[str, int | crossdock.CrossdockError]:
         """Partners by external id. An address that is there says what it is to say: its name is
         a digest of it. A customer is written only when something changed, and never when the
         contact was there before us."""
-        rows = {row["id"]: row for ready in prepared for row in ready.parties.rows}
+        rows = self._rows(prepared)
         cut = len(self.orders.namespace) + 1
-        known = await self._known(name[cut:] for name in rows) if rows else {}
         contacts: dict[str, int | crossdock.CrossdockError] = {}
         current: dict[int, dict[str, Any]] = {}
         natives = {

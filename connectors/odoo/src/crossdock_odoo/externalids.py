@@ -7,13 +7,15 @@ a line's is that id, `_`, and the source's line id with all but letters, digits 
 
 import re
 
-_PLAIN = re.compile(r"[A-Za-z0-9-]")
+_PLAIN = re.compile(r"[A-Za-z0-9-]*")
 _CODED = re.compile(r"(?:[A-Za-z0-9-]|_[0-9a-f]{2})+")
 _BYTE = re.compile(r"_([0-9a-f]{2})")
 
 
 def encode(line_id: str) -> str:
     """A line id as part of an external id; `decode` is the inverse."""
+    if _PLAIN.fullmatch(line_id):
+        return line_id
     return "".join(
         c if _PLAIN.fullmatch(c) else "".join(f"_{byte:02x}" for byte in c.encode())
         for c in line_id
@@ -24,6 +26,8 @@ def decode(text: str) -> str | None:
     """None when `encode` cannot have made it."""
     if not _CODED.fullmatch(text):
         return None
+    if "_" not in text:
+        return text
     raw = _BYTE.sub(lambda match: chr(int(match[1], 16)), text)
     try:
         return raw.encode("latin-1").decode("utf-8")

@@ -231,7 +231,7 @@ class Orders:
 
     def _rounding(self, order: Order) -> Decimal:
         """What rounding line by line can do."""
-        unit = Decimal(1).scaleb(-saleorder.decimals(order.currency))
+        unit = saleorder.unit_of(order.currency)
         return unit * max(len(order.lines) + len(order.shipping), 1)
 
     def check_total(self, order: Order, state: Mapping[str, Any]) -> None:
@@ -330,7 +330,7 @@ class Orders:
 
 def total_of(order: Order, state: Mapping[str, Any]) -> Decimal:
     """Odoo's total without the noise of floats."""
-    unit = Decimal(1).scaleb(-saleorder.decimals(order.currency))
+    unit = saleorder.unit_of(order.currency)
     return Decimal(repr(state["amount_total"])).quantize(unit, ROUND_HALF_UP)
 
 

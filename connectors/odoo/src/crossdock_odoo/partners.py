@@ -42,7 +42,10 @@ def parties(order: Order, namespace: str, places: Mapping[int, Place]) -> Partie
     """`places` is by position in `addresses(order)`."""
     key = order.customer.id if order.customer and order.customer.id else f"{order.id}__buyer"
     known = addresses(order)
-    billing, shipping = order.billing_address, order.shipping_address
+    billing = order.billing_address
+    same = billing == order.shipping_address
+    if same:
+        known = known[:1]
     first = known[0] if known else Address()
     name = order.customer_name or first.full_name or first.company or order.email
     customer = {
@@ -55,14 +58,9 @@ def parties(order: Order, namespace: str, places: Mapping[int, Place]) -> Partie
         **cells(first, places.get(0, Place())),
     }
     rows = [customer]
-    positions: dict[str, int] = {}
     for index, address in enumerate(known):
-        same = billing == shipping
         kind = "other" if same else "invoice" if address is billing else "delivery"
         mark = address_mark(key, kind, address)
-        if mark in positions:
-            continue
-        positions[mark] = len(rows)
         rows.append(
             {
                 "id": f"{namespace}.{key}__addr_{mark}",
@@ -74,12 +72,11 @@ def parties(order: Order, namespace: str, places: Mapping[int, Place]) -> Partie
                 **cells(address, places.get(index, Place())),
             }
         )
-    last = len(rows) - 1
     return Parties(
         rows=tuple(rows),
         customer=0,
         invoice_to=1 if billing is not None else 0,
-        ship_to=last if shipping is not None else 0,
+        ship_to=len(rows) - 1 if order.shipping_address is not None else 0,
     )
 
 

@@ -9,7 +9,9 @@ second line of quantity 1 carries the rest, with the same taxes and an external 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from html import escape
+from typing import NamedTuple
 
 import crossdock
 from crossdock.canonical import Discount, Order, OrderLine, ShippingLine, TaxLine
@@ -69,8 +71,7 @@ class Heading:
     company: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Position:
+class Position(NamedTuple):
     """One line as Odoo is to hold it. `name` is that of its external id, without the module."""
 
     name: str
@@ -87,6 +88,12 @@ def decimals(currency: str) -> int:
     return 0 if currency in ZERO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
 
 
+@lru_cache(maxsize=256)
+def unit_of(currency: str) -> Decimal:
+    """The smallest amount in a currency: 0.01."""
+    return Decimal(1).scaleb(-decimals(currency))
+
+
 def positions(
     order: Order, order_id: str, *, digits: int, shipping: str, discount: str
 ) -> list[Position]:
@@ -95,7 +102,7 @@ def positions(
     RejectedError: a line has no SKU. Quantities are what is still wanted: ordered less cancelled.
     """
     found: list[Position] = []
-    unit = Decimal(1).scaleb(-decimals(order.currency))
+    unit = unit_of(order.currency)
     for line in order.lines:
         quantity = line.ordered - line.cancelled
         if quantity <= 0:
@@ -220,7 +227,12 @@ def tax_key(tax: TaxLine, order: Order, where: str) -> tuple[Decimal, bool] | No
             f"{tax.amount.currency} has no rate, so no tax in Odoo can stand for it",
             reason="tax_without_rate",
         )
-    return plain(tax.rate * 100), tax.included
+    return _percent(tax.rate), tax.included
+
+
+@lru_cache(maxsize=256)
+def _percent(rate: Decimal) -> Decimal:
+    return plain(rate * 100)
 
 
 def rows(
