@@ -103,6 +103,7 @@ def test_a_refusal_tells_until_when() -> None:
                 "x-ratelimit-reset",
                 "x-ratelimit-limit",
                 "x-amzn-ratelimit-limit",
+                "x-shopify-shop-api-call-limit",
                 "x-rate-limit-requests-left",
                 "x-rate-limit-time-reset-ms",
                 "retry-after",
@@ -111,7 +112,9 @@ def test_a_refusal_tells_until_when() -> None:
         st.one_of(
             st.text(max_size=40),
             st.from_regex(r'"a";r=[0-9]{1,30};t=-?[0-9]{1,30}'),
-            st.sampled_from(["1e400", "nan", "-1", "inf", "0", "9" * 400, "limit=,remaining=x"]),
+            st.sampled_from(
+                ["1e400", "nan", "-1", "inf", "0", "9" * 400, "limit=,remaining=x", "9/0"]
+            ),
         ),
     ),
     st.sampled_from([200, 429, 503]),
