@@ -2,12 +2,13 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from crossdock.bus import Outgoing
 from crossdock.connector import Connector
-from crossdock.events import Command, Envelope, Raw
+from crossdock.events import Command, Envelope, Event, Raw
 from crossdock_stages import replay
 from crossdock_stages.calls import Target
 from crossdock_stages.decide import Decide
@@ -18,6 +19,7 @@ from crossdock_stages.ledger import Ledger, desk, landing
 from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.topology import Topology
 from crossdock_stages.translate import Translate
+from sqlalchemy.engine import Connection
 
 TOPOLOGY = Topology(environment="test", lanes=2)
 RULES = Rules(
@@ -115,3 +117,39 @@ async def test_what_is_told_again_comes_due_bit_by_bit_so_that_what_is_live_neve
     assert len(first) < 200, "there is room for what is live in every look"
     rest = [one for step in range(1, 20) for one in await due(0.25 + step * 0.25)]
     assert first + rest == every
+
+
+async def test_a_preview_tells_what_is_said_differently_field_by_field(
+    ledger: Ledger, shop: Connector, vendor: Any
+) -> None:
+    """Yesterday's payload, today's mapping: nothing is sent, a person sees what would change."""
+    tap = Tap()
+    house = House(bus=tap, ledger=ledger)  # type: ignore[arg-type]
+    await Intake(house, TOPOLOGY)._poll_once("web", Shop())
+    events = list(await Translate(house, TOPOLOGY, {"web": shop}).process(items(tap.heard)))
+    commands = list(await Decide(house, TOPOLOGY, RULES).process(items(events)))
+    await Deliver(house, TOPOLOGY, Target("erp", vendor)).process(items(commands))
+
+    def mended(raw: Raw) -> Iterator[Event[Any]]:
+        for event in shop.translate(raw):
+            lines = tuple(
+                line.model_copy(update={"sku": "CUP"})
+                for line in event.data.lines  # type: ignore[attr-defined]
+            )
+            data = event.data.model_copy(update={"lines": lines, "note": "as it should be"})
+            yield replace(event, data=data)  # type: ignore[type-var]
+
+    def look(tx: Connection, connector: Connector) -> list[replay.Outcome]:
+        wanted = replay.select(tx, replay.Selection(connection="web"))
+        return replay.preview(tx, replay.load(tx, wanted), {"web": connector}, RULES)
+
+    same = await ledger.read(lambda tx: look(tx, shop))
+    assert [one.kind for one in same] == ["same", "same"]
+    now = await ledger.read(lambda tx: look(tx, replace(shop, translate=mended)))
+    assert [one.kind for one in now] == ["different", "different"]
+    for one in now:
+        (words,) = one.said
+        assert "/lines/0/sku was 'MUG', is 'CUP'" in words
+        assert "/note was nothing, is 'as it should be'" in words
+        assert "MUG'" not in words.replace("was 'MUG'", ""), "only what differs"
+    assert len(tap.heard) == 2, "nothing was sent"

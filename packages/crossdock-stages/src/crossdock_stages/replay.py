@@ -7,14 +7,16 @@ they travel in a lane of their own, hold up nothing live, and no customer is wri
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import zip_longest
+from typing import Any, Literal
 
 import sqlalchemy as sa
+from crossdock import jsontext
 from crossdock.connector import Connector, Ignore
 from crossdock.errors import ContractError, CrossdockError
-from crossdock.events import EVENT_TYPES, Raw
+from crossdock.events import EVENT_TYPES, Envelope, Raw
 from crossdock.jsontext import shorten
 from sqlalchemy.engine import Connection
 
@@ -23,13 +25,15 @@ from crossdock_stages.ledger import desk, things, traffic
 from crossdock_stages.ledger.desk import Stuck
 from crossdock_stages.ledger.journey import find
 from crossdock_stages.ledger.landing import Landed, row_to_landed
-from crossdock_stages.ledger.tables import inbox, landing
+from crossdock_stages.ledger.tables import effects, inbox, landing, outbox
 from crossdock_stages.rules import Rules
 from crossdock_stages.topology import REPLAY, Topology
 from crossdock_stages.translate import Said, say
 
 PART = 500
 """So many payloads are looked at, or told again, in one transaction: others must get their turn."""
+MOST_CHANGES = 10
+"""So many fields of one event are told apart in a preview."""
 A_SECOND = 200.0
 """So many of those to be told again are due in a second: what is live waits behind none of them."""
 
@@ -131,9 +135,49 @@ def _preview(
     told: list[str] = []
     follows: list[str] = []
     for one in new:
-        told.append(f"{one.envelope.name} {one.envelope.subject}: {shorten(one.body, 200)}")
+        words = _difference(_told_before(tx, one.envelope, kept.events), one.body)
+        told.append(f"{one.envelope.name} {one.envelope.subject}: {words}")
         follows += _follows(tx, one, rules)
     return Outcome(kept, "different", tuple(told), tuple(follows))
+
+
+def _told_before(tx: Connection, envelope: Envelope, events: Sequence[str]) -> bytes:
+    """What systems were told because of this payload then, else the last they were told of it."""
+    asked = (
+        sa.select(outbox.c.cause, outbox.c.body)
+        .join(effects, effects.c.command_id == outbox.c.id)
+        .where(
+            effects.c.entity_id == envelope.subject,
+            outbox.c.type.startswith(f"{envelope.kind}.", autoescape=True),
+        )
+        .order_by(outbox.c.seq.desc())
+    )
+    told = {row.cause: bytes(row.body) for row in reversed(tx.execute(asked).all())}
+    then = [told[event] for event in events if event in told]
+    return then[-1] if then else next(reversed(told.values()), b"")
+
+
+def _difference(before: bytes, body: bytes) -> str:
+    """Field by field what differs from what was told; where nothing was, what is said, in short."""
+    if not before:
+        return shorten(body, 200)
+    changes = list(_changes(jsontext.parse(before), jsontext.parse(body)))
+    if not changes:
+        return "what was told before"
+    more = f"; and {len(changes) - MOST_CHANGES} more" if len(changes) > MOST_CHANGES else ""
+    return "; ".join(changes[:MOST_CHANGES]) + more
+
+
+def _changes(before: Any, after: Any, place: str = "") -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in {**before, **after}:
+            yield from _changes(before.get(key), after.get(key), place + jsontext.pointer(key))
+    elif isinstance(before, list) and isinstance(after, list):
+        for number, (one, other) in enumerate(zip_longest(before, after)):
+            yield from _changes(one, other, f"{place}/{number}")
+    elif before != after:
+        was, is_ = ("nothing" if value is None else shorten(value, 60) for value in (before, after))
+        yield f"{place} was {was}, is {is_}"
 
 
 def _follows(tx: Connection, one: Said, rules: Rules) -> list[str]:
