@@ -148,6 +148,10 @@ async def test_whoever_stops_waiting_loses_no_permit() -> None:
 def test_a_budget_in_a_few_words() -> None:
     budget = rates.budget_of(Limit(capacity=40, rate_per_s=2), 0.0)
     assert pacing.describe(budget) == "40 of 40 left, 2/s"
+    large = rates.Budget(capacity=20_000, left=19_999.57, rate_per_s=1_000)
+    assert pacing.describe(large) == "20000 of 20000 left, 1000/s"
+    slow = rates.Budget(capacity=1, left=0.98, rate_per_s=1 / 60)
+    assert pacing.describe(slow) == "0.9 of 1 left, 0.01667/s"
     window = rates.budget_of(Limit(capacity=40, window_s=60), 0.0)
     assert pacing.describe(window) == "40 of 40 left, full again at 00:01:00 UTC"
     assert pacing.describe(rates.Budget()) == "no limit known"

@@ -247,7 +247,13 @@ def describe(budget: Budget) -> str:
     """A budget in a few words: `0 of 40 left, 2/s`."""
     if budget.capacity is None:
         return "the vendor refused" if budget.refusals else "no limit known"
-    left = f"{math.floor(max(budget.left, 0.0) * 10) / 10:g} of {budget.capacity:.4g} left"
+    left = math.floor(max(budget.left, 0.0) * 10) / 10
+    told = f"{_figure(left)} of {_figure(budget.capacity)} left"
     if budget.rate_per_s:
-        return f"{left}, {budget.rate_per_s:.4g}/s"
-    return f"{left}, full again at {clock_text(budget.resets_at)}" if budget.resets_at else left
+        return f"{told}, {_figure(budget.rate_per_s)}/s"
+    return f"{told}, full again at {clock_text(budget.resets_at)}" if budget.resets_at else told
+
+
+def _figure(value: float) -> str:
+    """Four digits that matter, and no powers of ten: `0.01667`, `20000`."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
