@@ -48,6 +48,7 @@ RICH = sample(
     told("rich"),
     "order.updated",
     "cancellation.requested",
+    "promise.made",
     "fulfillment.shipped",
     name="order with everything",
 )
@@ -68,9 +69,17 @@ SAO_PAULO = sample(
     mapping_orders.TOPIC,
     pair(PAIRS, "searchOrders.200.2")["orders"][0],
     "order.placed",
+    "promise.made",
     name="São Paulo",
 )
-OLD = sample(mapping_v0.TOPIC, told("v0"), "order.updated", "cancellation.requested", name="v0")
+OLD = sample(
+    mapping_v0.TOPIC,
+    told("v0"),
+    "order.updated",
+    "cancellation.requested",
+    "promise.made",
+    name="v0",
+)
 AT_AMAZON = sample(
     mapping_inventory.TOPIC,
     {"location": "FBA", "marketplaceId": "ATVPDKIKX0DER", "summary": told("summary")},

@@ -1,6 +1,7 @@
 """What Amazon's own payloads mean, and what becomes of those that contradict themselves."""
 
 import json
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -112,8 +113,7 @@ def test_a_merchants_order_is_the_merchants() -> None:
 
 
 def test_a_business_order() -> None:
-    (event,) = translate(SAO_PAULO.raw())
-    order = event.data
+    order = next(iter(translate(SAO_PAULO.raw()))).data
     assert order.purchase_order_number == "PO-BR-2024-5678"
     assert order.payment.methods == ("CreditCard", "Visa")
     assert order.shipping_address.company == "Oliveira Tecnologia Ltda"
@@ -146,7 +146,7 @@ def test_money_is_apportioned() -> None:
 
 
 def test_a_wish_to_cancel_is_a_wish() -> None:
-    order, wish, shipment = (event.data for event in translate(RICH.raw()))
+    order, wish, _, shipment = (event.data for event in translate(RICH.raw()))
     assert order.cancelled_at is None
     assert wish.state == "requested"
     assert wish.order.native_id == order.number
@@ -155,6 +155,18 @@ def test_a_wish_to_cancel_is_a_wish() -> None:
     ]
     assert wish.extensions["com.amazon"]["reasons"] == ["changed my mind", "BUYER"]
     assert shipment.tracking[0].number == "1Z999"
+
+
+def test_what_the_buyer_was_promised_is_said_until_it_has_left() -> None:
+    raw = SAO_PAULO.raw()
+    order, promise = translate(raw)
+    told = raw.body["fulfillment"]
+    assert promise.data.order.native_id == order.native_id == promise.native_id
+    latest = told["deliverByWindow"]["latestDateTime"]
+    assert promise.data.deliver_by == datetime.fromisoformat(latest)
+    assert promise.data.deliver_from is None, "how long carriage takes makes no preorder"
+    assert promise.revision is None, "told again with each change of the order, it is no news"
+    assert [event.type for event in translate(TOKYO.raw())][1:] == ["fulfillment.shipped"]
 
 
 def test_old_orders_say_the_same_in_other_words() -> None:

@@ -15,6 +15,7 @@ from crossdock.canonical import (
     FulfillmentLine,
     Money,
     Order,
+    Promise,
     Totals,
 )
 from crossdock.errors import ConfigError
@@ -24,6 +25,7 @@ from crossdock_stages.decide import Decide
 from crossdock_stages.harness import House, Item
 from crossdock_stages.ledger import Ledger, desk, settling
 from crossdock_stages.ledger.audit import audit
+from crossdock_stages.ledger.impact import Impact, impacts
 from crossdock_stages.ledger.journey import journey
 from crossdock_stages.ledger.settling import Case
 from crossdock_stages.ledger.tables import exceptions, inbox, outbox, waiting
@@ -129,6 +131,18 @@ async def test_a_held_order_is_on_the_desk_with_its_verdicts(
     assert "check duplicate: pass" in steps
     assert "check tax: review" in steps
     assert await house.ledger.read(audit) == []
+
+
+async def test_what_the_customer_was_promised_is_told_with_the_case(
+    stage: Decide, house: House, make_order: MakeOrder
+) -> None:
+    total = Totals(total=Money(amount="51.00", currency="EUR"))
+    promise = Promise(order=EntityRef(id=ORDER), deliver_by=DAY, made_at=DAY)
+    news = [event(make_order(totals=total)), event(promise, "promise.made")]
+    await stage.process(news)
+    (case,) = await open_cases(house)
+    hangs = await house.ledger.read(lambda tx: impacts(tx, [case]))
+    assert hangs[case.id] == Impact(value="51.00 EUR", promised=DAY.isoformat(), people=1)
 
 
 async def test_the_same_news_again_does_not_open_it_twice(

@@ -16,6 +16,7 @@ from crossdock import jsontext
 from crossdock.canonical import Address, Entity, EntityRef, Money, Order, OrderLine, Totals
 from crossdock.canonical import Cancellation as CancellationEntity
 from crossdock.canonical.changes import CancellationLine
+from crossdock.canonical.fulfillment import Promise
 from crossdock.canonical.order import PaymentSummary
 from crossdock.events import revision_of
 from crossdock.identity import fingerprint
@@ -62,6 +63,10 @@ def events(
     asked = request_of(order, updated)
     if asked is not None and status not in OVER:
         yield event("cancellation.requested", asked, f"{order['orderId']}:buyer")
+    promised = promise_of(raw.topic, order)
+    if promised is not None and status not in OVER:
+        # no revision: what says the same as before is the same news
+        yield crossdock.Event(type="promise.made", data=promised, native_id=order["orderId"])
     for type_, shipment in mapping_packages.shipments(raw.topic, order, updated, fba_location):
         yield event(type_, shipment, f"{order['orderId']}:{shipment.number}")
 
@@ -184,6 +189,24 @@ def _counters(
             f"{shipped} and {open_}",
         )
     return Decimal(shipped), Decimal(ordered - shipped - open_)
+
+
+def promise_of(topic: str, order: shapes.Order) -> Promise | None:
+    """Until when it must leave and arrive, as Amazon told the buyer.
+
+    Not from when: Amazon's earliest moment is how long carriage takes, not a date that goods come.
+    """
+    told = order["fulfillment"]
+    until = {}
+    for field, name in (("ship_by", "shipByWindow"), ("deliver_by", "deliverByWindow")):
+        window = told.get(name)
+        latest = window.get("latestDateTime") if isinstance(window, dict) else None
+        if isinstance(latest, str) and latest:
+            until[field] = moment(topic, f"/fulfillment/{name}/latestDateTime", latest)
+    if not until:
+        return None
+    made_at = moment(topic, "/createdTime", order["createdTime"])
+    return Promise(order=EntityRef(native_id=order["orderId"]), made_at=made_at, **until)
 
 
 def request_of(order: shapes.Order, updated: datetime) -> CancellationEntity | None:

@@ -192,8 +192,9 @@ def promise(case: Case, data: Promise) -> Decision:
     until, since = data.deliver_by or data.ship_by, data.deliver_from
     if order is None or (until is None and since is None):
         return recorded("recorded; it names no time", know)
+    before = Book.load(order.facts)
     book = replace(
-        Book.load(order.facts),
+        before,
         promised=until.isoformat() if until else "",
         awaited=since.isoformat() if since else "",
     )
@@ -201,7 +202,7 @@ def promise(case: Case, data: Promise) -> Decision:
     told += [f"until {until.isoformat()}"] if until else []
     decision = recorded(f"promised {' and '.join(told)}", know)
     # an order that is held for want of stock may be a preorder, which needs no person
-    again = (order.id,) if "stock" in book.holds else ()
+    again = (order.id,) if "stock" in book.holds and book.awaited != before.awaited else ()
     return replace(decision, also=(replace(order, facts=book.dump()),), look_again=again)
 
 
