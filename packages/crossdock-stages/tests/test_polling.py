@@ -1,15 +1,18 @@
-"""What a poll tells is landed bit by bit: by count, by bytes, and before it grows old."""
+"""What a poll tells is landed bit by bit; and a connection that cannot be polled is told of."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import pytest
 from crossdock.bus import Outgoing
+from crossdock.errors import AuthError, ContractError, RejectedError, UnavailableError
 from crossdock.events import Raw
 from crossdock_stages import intake
 from crossdock_stages.harness import House
 from crossdock_stages.intake import Intake
-from crossdock_stages.ledger import Ledger
+from crossdock_stages.ledger import Ledger, settling
 from crossdock_stages.topology import Topology
 
 
@@ -61,3 +64,68 @@ async def test_its_batches_are_bounded(
     house = House(bus=tap, ledger=sqlite_ledger)  # type: ignore[arg-type]
     await Intake(house, Topology(lanes=2))._poll_once("web", source)
     assert tap.batches == batches
+
+
+class Failing:
+    """Raises these, one a poll, then is quiet; `asked` counts."""
+
+    def __init__(self, *faults: Exception) -> None:
+        self.faults = list(faults)
+        self.asked = 0
+
+    async def poll(self, cursor: str | None) -> AsyncIterator[Raw]:
+        self.asked += 1
+        if self.faults:
+            raise self.faults.pop(0)
+        return
+        yield
+
+
+AWAY = UnavailableError("nobody is there", outcome="not_sent")
+
+
+@pytest.mark.parametrize(
+    ("faults", "patience_s", "codes"),
+    [
+        ([AuthError("the key was revoked")], 900.0, ["auth"]),
+        ([RejectedError("no such list", reason="http_404")], 900.0, ["poll_failed"]),
+        ([ContractError("no JSON"), ContractError("no JSON")], 900.0, ["poll_failed"]),
+        ([AWAY, AWAY, AWAY], 900.0, []),
+        ([AWAY, AWAY, AWAY], 0.0, ["poll_failed"]),
+        ([AWAY, AuthError("revoked")], 900.0, ["auth"]),
+    ],
+    ids=["auth", "rejected", "contract", "away for a moment", "away for long", "then auth"],
+)
+async def test_a_person_is_told_that_a_connection_cannot_be_polled_until_it_can(
+    sqlite_ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    faults: list[Exception],
+    patience_s: float,
+    codes: list[str],
+) -> None:
+    """A revoked key of a connection that is only polled: its news stopped, and a log knew."""
+    monkeypatch.setattr(intake, "POLL_PATIENCE_S", patience_s)
+    slept: list[float] = []
+    seen: list[list[tuple[str, str]]] = []
+    source = Failing(*faults)
+
+    async def cases(state: str = "open") -> list[tuple[str, str]]:
+        found = await sqlite_ledger.read(lambda tx: settling.cases(tx, "exceptions", state=state))
+        return [(case.code, case.message) for case in found]
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        seen.append(await cases())
+        if len(slept) > len(faults) + 1:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(intake.asyncio, "sleep", sleep)
+    house = House(bus=Tap(), ledger=sqlite_ledger)  # type: ignore[arg-type]
+    with contextlib.suppress(asyncio.CancelledError):
+        await Intake(house, Topology(lanes=2)).poll("web", source, every_s=7.0)
+    assert source.asked == len(faults) + 2
+    assert [code for code, _ in seen[len(faults) - 1]] == codes
+    assert all("web cannot be polled" in words for _, words in seen[len(faults) - 1])
+    assert seen[-1] == [], "it closes by itself"
+    assert slept[-1] == 7.0
+    assert len(await cases("all")) == len(codes)

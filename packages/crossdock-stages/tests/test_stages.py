@@ -597,6 +597,8 @@ class TestDeliver:
             await stage.process(await called(house))
         assert len(vendor.made) == 2
         assert not stage.target.breaker.probing
+        (found,) = await rows(house, exceptions)
+        assert found.state == "resolved", "it works again: nobody need look at it"
 
     async def test_the_vendors_patience_is_kept(
         self, stage: Deliver, house: House, vendor: Any, make_order: MakeOrder

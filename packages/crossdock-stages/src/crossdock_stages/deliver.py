@@ -194,6 +194,8 @@ class Deliver:
             desk.release(tx, self._stage, [*receipts, *(item.id for item in settled)])
             if recovered:
                 desk.hurry(tx, self._stage, now)
+                lock = [f"auth:{self.target.name}"]
+                desk.settle(tx, "connection", lock, "it takes our commands again", now)
             if auth is not None:
                 desk.open_exceptions(tx, [_locked_out(self.target.name, auth)], now)
 

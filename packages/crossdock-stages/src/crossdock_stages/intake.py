@@ -47,6 +47,8 @@ POLL_BATCH = 200
 POLL_BYTES = 4 * 1024 * 1024
 POLL_AGE_S = 2.0
 """What a poll tells is landed when it is so many records, so many bytes, or so old."""
+POLL_PATIENCE_S = 15 * 60.0
+"""So long polling may fail for a passing reason before a person is told."""
 KEEP_KEY = 190
 """With the connection before it, a key must fit the ledger's column of 255."""
 KEEP_HEADERS_BYTES = 8 * 1024
@@ -58,6 +60,16 @@ class Accepted:
 
     id: str
     verdict: Verdict
+
+
+@dataclass
+class _Spell:
+    """A time in which polling one connection fails."""
+
+    failures: int = 0
+    since: float = 0.0
+    told: str = ""
+    """The kind of error that a person was told of."""
 
 
 class Intake:
@@ -194,25 +206,43 @@ class Intake:
 
     async def poll(self, connection: str, port: Polls, *, every_s: float) -> None:
         """Ask one vendor for news, for ever, resuming where the ledger says we were."""
-        failures = 0
+        spell: _Spell | None = _Spell()  # who polled before us may have left a case open
         while True:
             try:
                 await self._poll_once(connection, port)
-                failures = 0
+                if spell is not None:
+                    await self._polled_again(connection)
+                    spell = None
                 await asyncio.sleep(every_s)
             except RateLimitedError as error:
                 await asyncio.sleep(error.retry_after_s)
-            except TransientError as error:
-                failures += 1
-                await self._poll_failed(connection, error, recovery.backoff(failures))
             except CrossdockError as error:
-                failures += 1
-                await self._poll_failed(connection, error, max(recovery.backoff(failures), 5.0))
+                spell = spell or _Spell()
+                await self._poll_failed(connection, error, spell)
 
-    async def _poll_failed(self, connection: str, error: CrossdockError, delay_s: float) -> None:
+    async def _poll_failed(self, connection: str, error: CrossdockError, spell: "_Spell") -> None:
+        """Wait; and tell a person of what does not pass by itself, or does not pass."""
+        now = time.time()
+        spell.failures += 1
+        spell.since = spell.since or now
+        passing = isinstance(error, TransientError)
+        delay_s = recovery.backoff(spell.failures)
         self.house.meters.add("intake.poll_failed")
         log.warning("polling %s: %s; again in %.1f s", connection, error, delay_s)
-        await asyncio.sleep(min(delay_s, 30.0))
+        lasts = now - spell.since >= POLL_PATIENCE_S
+        if (lasts or not passing) and spell.told != error.code:
+            case = _not_polled(connection, error)
+            with contextlib.suppress(CrossdockError):  # the ledger is away: told the next time
+                await self.house.ledger.write(lambda tx: desk.open_exceptions(tx, [case], now))
+                spell.told = error.code
+        await asyncio.sleep(min(delay_s if passing else max(delay_s, 5.0), 30.0))
+
+    async def _polled_again(self, connection: str) -> None:
+        """The case that was opened closes by itself."""
+        now, name = time.time(), f"poll:{connection}"
+        await self.house.ledger.write(
+            lambda tx: desk.settle(tx, "connection", [name], "it is polled again", now)
+        )
 
     async def _poll_once(self, connection: str, port: Polls) -> None:
         cursor = await self.house.ledger.read(lambda tx: landing.read_cursor(tx, connection))
@@ -308,6 +338,24 @@ def _bounded(headers: Mapping[str, str]) -> dict[str, str]:
         if not _is_secret(name) and room > 0 and value.isprintable() and value.isascii():
             kept[name] = value
     return kept
+
+
+def _not_polled(connection: str, error: CrossdockError) -> tuple[Stuck, str, str]:
+    auth = isinstance(error, AuthError)
+    stuck = Stuck(
+        stage="connection",
+        message_id=f"poll:{connection}",
+        connection=connection,
+        entity_key="",
+        topic="",
+        address="",
+        headers={},
+        body=b"",
+        code="auth" if auth else "poll_failed",
+        reason=f"{connection} cannot be polled, so its news does not come: {error}",
+    )
+    code = "auth" if auth else "poll_failed"
+    return stuck, "critical" if auth else "error", recovery.SUGGESTIONS[code]
 
 
 def _conflict(row: Landed, before: str) -> tuple[Stuck, str, str]:

@@ -44,6 +44,7 @@ SUGGESTIONS: Mapping[str, str] = {
     "rejected": "Read the other system's words, correct the data on either side, then retry.",
     "conflict": "The record changed under us three times; look at it there, then retry.",
     "auth": "Renew the credential or the right it lacks; waiting messages go on by themselves.",
+    "poll_failed": "Put the connection right as it says; once it answers, this case closes.",
     "unavailable": "The other system has been away too long; see whether it is up, then retry.",
     "rate_limited": "The other system asks for patience without end; see its limits, then retry.",
     "order_cancelled": "The order was cancelled after it reached the target; cancel it there too.",
