@@ -205,7 +205,7 @@ def test_mapping() -> None:
     (event,) = names["translate"](names["SAMPLE"].raw())
     assert str(event.data.list_price.amount) == "12.50"
     report = names["COVERAGE"].report()
-    assert set(report.mapped) == {"/id", "/version", "/label", "/cents"}
+    assert set(report.mapped) == {"/id", "/version", "/label", "/cents", "/currency"}
     assert set(report.extended) == {"/color"}
     assert set(report.ignored) == {"/shelf"}
     assert report.unexplained == []

@@ -1,6 +1,7 @@
 """Amazon's own payloads, and those written by hand after its models (samples/ORIGIN.md)."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,15 @@ TURKEY = sample(
 SEATTLE = sample(
     mapping_orders.TOPIC, pair(PAIRS, "getOrder.200.2")["order"], "order.placed", name="Seattle"
 )
-TOKYO = sample(
-    mapping_orders.TOPIC,
-    pair(PAIRS, "searchOrders.200.0")["orders"][0],
-    "order.updated",
-    "fulfillment.shipped",
-    name="Tokyo, by Amazon",
+TOKYO = replace(
+    sample(
+        mapping_orders.TOPIC,
+        pair(PAIRS, "searchOrders.200.0")["orders"][0],
+        "order.updated",
+        "fulfillment.shipped",
+        name="Tokyo, by Amazon",
+    ),
+    means=("19940 JPY",),  # a yen has no hundredths: 19940 is whole yen
 )
 SAO_PAULO = sample(
     mapping_orders.TOPIC,

@@ -84,9 +84,13 @@ STOCK: dict[str, Any] = {
 }
 
 
-def sample(topic: str, body: Any, *says: str) -> Sample:
+WRITTEN = "2026-11-28T23:56:20Z"
+"""When nearly all of told.json was written: Odoo's times are UTC and say no zone."""
+
+
+def sample(topic: str, body: Any, *says: str, means: tuple[str, ...] = ()) -> Sample:
     """A record as the poller composes it."""
-    return Sample(topic=topic, data=json.dumps(body).encode(), says=says)
+    return Sample(topic=topic, data=json.dumps(body).encode(), says=says, means=means)
 
 
 def documents() -> list[Sample]:
@@ -97,6 +101,7 @@ def documents() -> list[Sample]:
             topic=one["topic"],
             data=json.dumps(one["body"]).encode(),
             says=tuple(one["says"]),
+            means=("2026-11-28T23:56:19Z" if name == "payment" else WRITTEN,),
             name=name,
         )
         for name, one in told.items()
@@ -104,8 +109,13 @@ def documents() -> list[Sample]:
 
 
 SAMPLES = [
-    sample("stock.picking", SHIPMENT, "fulfillment.shipped"),
-    sample("stock.level", STOCK, "inventory.level_changed"),
+    sample(
+        "stock.picking",
+        SHIPMENT,
+        "fulfillment.shipped",
+        means=("2026-11-23T03:16:04Z", "2026-11-23T03:16:05Z"),
+    ),
+    sample("stock.level", STOCK, "inventory.level_changed", means=("2026-11-23T03:16:13Z",)),
     *documents(),
 ]
 

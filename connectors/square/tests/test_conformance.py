@@ -53,6 +53,15 @@ RECORDS: dict[str, tuple[str, ...]] = {
 }
 """What the poller lands."""
 PLACE = "STORE"
+MEANS: dict[str, tuple[str, ...]] = {
+    "payment.updated": ("1.00 USD",),
+    "dispute.created": ("88.01 USD",),
+    "Order": ("5.00 USD", "7.50 USD", "20.00 USD"),
+    "Return": ("20.35 USD",),
+    "Refund": ("10.00 USD",),
+    "CatalogObject": ("1.50 USD", "2.25 USD"),
+}
+"""Square counts in the smallest unit of the currency: 8801 of USD is 88.01."""
 
 
 def read(name: str) -> Any:
@@ -62,7 +71,8 @@ def read(name: str) -> Any:
 
 def event(topic: str) -> Sample:
     """Square's example of a webhook."""
-    return Sample(topic=topic, data=json.dumps(read(_FILES[topic])).encode(), says=EVENTS[topic])
+    data = json.dumps(read(_FILES[topic])).encode()
+    return Sample(topic=topic, data=data, says=EVENTS[topic], means=MEANS.get(topic, ()))
 
 
 def record(kind: str, which: str = "") -> Sample:
@@ -92,7 +102,8 @@ def record(kind: str, which: str = "") -> Sample:
         body = {"change": change, "sku": "T1", "place": PLACE}
     else:
         body = read("Return")
-    return Sample(topic=kind, data=json.dumps(body).encode(), says=says)
+    data = json.dumps(body).encode()
+    return Sample(topic=kind, data=data, says=says, means=MEANS.get(kind, ()))
 
 
 def rich_order() -> Sample:

@@ -38,13 +38,15 @@ BODY = json.loads(DATA)
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
-def order(**changes: Any) -> Sample:
+def order(*, means: tuple[str, ...] = (), **changes: Any) -> Sample:
     body = {**BODY, **changes}
     says = ("order.updated", "refund.succeeded")
-    return Sample(topic="order", data=json.dumps(body).encode(), says=says)
+    return Sample(topic="order", data=json.dumps(body).encode(), says=says, means=means)
 
 
-EXAMPLE = order()
+# three at 19.99 and their tax, carriage, all, and what went back: Vendure counts in cents
+CENTS = ("19.99 USD", "59.97 USD", "4.95 USD", "5.00 USD", "69.92 USD", "10.00 USD")
+EXAMPLE = order(means=CENTS)
 NOT_REFUNDED = order(payments=[{**BODY["payments"][0], "refunds": []}])
 NEWER = order(payments=[], updatedAt="2026-11-29T00:00:00.000Z")
 THIN = Sample(topic="event", data=(HERE / "samples" / "event.json").read_bytes())

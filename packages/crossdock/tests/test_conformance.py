@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ import pytest
 from crossdock import ContractError, Event, Raw, RejectedError
 from crossdock.canonical import Product
 from crossdock.testing import conformance
+from crossdock.testing.conformance import Subject
 from crossdock.testing.conformance.quality import Quality
 from crossdock.testing.coverage import Coverage, UntranslatableError, main
 
@@ -46,6 +47,60 @@ def test_a_wrong_connector_fails_the_check_that_is_for_it(id_: str) -> None:
     outcome = conformance.run_check(sabotage.WRONG[id_](), CHECKS[id_])
     assert outcome.state == "failed", outcome.said
     assert "What to do: " in outcome.said
+
+
+EXACT = "values.money-is-exact"
+AMOUNTS, MOMENTS = "values.amounts-have-a-witness", "values.moments-have-a-witness"
+
+
+@pytest.mark.parametrize(
+    ("subject", "id_", "state", "word"),
+    [
+        (lambda: sabotage.minor(-2), AMOUNTS, "passed", ""),
+        (lambda: sabotage.minor(-2), MOMENTS, "passed", ""),
+        # the right unit, but nobody says so: no tier in silence
+        (lambda: sabotage.minor(-2, means=()), AMOUNTS, "failed", "/totals/total of order"),
+        (
+            lambda: sabotage.minor(-3),
+            AMOUNTS,
+            "failed",
+            "means 31.90 EUR, but its amounts are 3.19",
+        ),
+        (lambda: sabotage.minor(-2, means=("31.90",)), AMOUNTS, "failed", "neither an amount"),
+        (lambda: sabotage.minor(-2, by_float=True), EXACT, "failed", "740992"),
+        (lambda: sabotage.minor(-2), EXACT, "passed", ""),
+        (lambda: sabotage.minor(-2, 19_800), MOMENTS, "failed", "/placed_at of order"),
+        (toybox.subject, AMOUNTS, "passed", ""),  # "31.90" stands there, and its offset
+        (toybox.subject, MOMENTS, "passed", ""),
+    ],
+)
+def test_units_and_zones_are_shown_or_witnessed(
+    subject: Callable[[], Subject], id_: str, state: str, word: str
+) -> None:
+    outcome = conformance.run_check(subject(), CHECKS[id_])
+    assert outcome.state == state, outcome.said
+    assert word in outcome.said
+
+
+def test_who_states_nothing_is_not_told_what_to_copy() -> None:
+    said = conformance.run_check(sabotage.minor(-3, means=()), CHECKS[AMOUNTS]).said
+    assert "3.19" not in said
+
+
+def test_what_the_vendor_refuses_the_second_time_says_where_to_look_first() -> None:
+    outcome = conformance.run_check(sabotage.refusing(), CHECKS["apply.twice-changes-once"])
+    assert "done already and delivered again: RejectedError" in outcome.said
+    assert "if made := await self.find(command): return made" in outcome.said
+
+
+def test_a_surprise_shows_the_lines_of_the_authors_own_code(tmp_path: Path) -> None:
+    outcome = conformance.run_check(
+        replace(sabotage.port(probe=sabotage._raises), home=Path(__file__).parent),
+        CHECKS["probe.says-it-is-well"],
+    )
+    assert "KeyError: 'oops'" in outcome.said
+    assert 'raise KeyError("oops")' in outcome.said
+    assert "asyncio" not in outcome.said
 
 
 @pytest.mark.parametrize(

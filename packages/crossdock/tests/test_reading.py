@@ -18,7 +18,9 @@ from crossdock.reading import (
     Shape,
     Text,
     TypedDict,
+    Whole,
     pattern,
+    since_1970,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +71,27 @@ def test_the_named_fields_are_read_and_the_others_are_not() -> None:
 
 def test_a_number_beyond_what_a_float_holds_stays_exact() -> None:
     assert ORDER.read(raw(good() | {"id": 2**63 + 1}))["id"] == "9223372036854775809"
+
+
+class Minor(TypedDict):
+    amount: Whole
+
+
+def test_a_whole_number_has_its_sign_and_size() -> None:
+    shape = Shape(Minor)
+    for amount in (-(10**18), 0, 2_500_000_000):
+        assert shape.read(raw({"amount": amount})) == {"amount": amount}
+    for wrong in (10**18 + 1, 1.0, "1", True):
+        with pytest.raises(ContractError, match="/amount: expected a whole number of at most 18"):
+            shape.read(raw({"amount": wrong}))
+
+
+def test_counts_since_1970_are_moments() -> None:
+    assert since_1970(1_795_183_402).isoformat() == "2026-11-20T14:03:22+00:00"
+    assert since_1970("1795183402123", 1000).isoformat() == "2026-11-20T14:03:22.123000+00:00"
+    assert since_1970(-1).year == 1969
+    with pytest.raises(ContractError, match="a time since 1970"):
+        since_1970(10**18)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,32 @@ moments = st.datetimes(
 keys = st.sampled_from(["com.acme.loyalty", "de.example-shop.gift"])
 
 
+@pytest.mark.parametrize(
+    ("count", "currency", "places", "amount"),
+    [
+        (1250, "EUR", None, "12.50"),
+        ("1250", "JPY", None, "1250"),
+        (-1250, "KWD", None, "-1.250"),
+        (1250, "JPY", 2, "12.50"),  # a vendor that counts hundredths of every currency
+    ],
+)
+def test_minor_units_are_money_and_back(
+    count: int | str, currency: str, places: int | None, amount: str
+) -> None:
+    made = Money.of_minor(count, currency, places)
+    assert made == Money(amount=amount, currency=currency)
+    assert made.in_minor(places) == int(count)
+
+
+def test_what_has_no_smallest_unit_is_refused() -> None:
+    with pytest.raises(ContractError, match="XAU has no smallest unit"):
+        Money.of_minor(1, "XAU")
+    with pytest.raises(ValidationError):
+        Money.of_minor(1, "ABC")
+    with pytest.raises(ContractError, match=r"12\.345 EUR is no whole number"):
+        Money(amount="12.345", currency="EUR").in_minor()
+
+
 def money() -> st.SearchStrategy[Money]:
     return st.builds(Money, amount=amounts, currency=currencies)
 

@@ -7,7 +7,7 @@ Source: cloudevents/spec v1.0.2, "NATS Protocol Binding", binary content mode.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Generic, Self, TypeVar
@@ -239,6 +239,22 @@ def moment_of(text: str) -> datetime:
     raise ContractError(
         f"expected a time such as 2026-01-31T12:00:00-05:00, found {shown}", value=shown
     )
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def since_1970(count: int | str, per_second: int = 1) -> datetime:
+    """A vendor's time as a count since 1970, in UTC: seconds, or `per_second=1000` of them.
+
+    ContractError beyond the years 1 to 9999.
+    """
+    whole, rest = divmod(int(count), per_second)
+    try:
+        return _EPOCH + timedelta(seconds=whole, microseconds=rest * 1_000_000 // per_second)
+    except OverflowError:
+        shown = jsontext.shorten(count)
+        raise ContractError(f"expected a time since 1970, found {shown}", value=shown) from None
 
 
 def revision_of(moment: datetime | str) -> str:

@@ -29,7 +29,7 @@ from typing_extensions import TypedDict
 from crossdock import jsontext
 from crossdock.canonical.decimals import AMOUNT_PATTERN
 from crossdock.errors import ContractError
-from crossdock.events import Raw, moment_of
+from crossdock.events import Raw, moment_of, since_1970
 from crossdock.records import Record, quick_reader, record_of
 from crossdock.structs import REFUSED
 
@@ -46,9 +46,11 @@ __all__ = [
     "Shape",
     "Text",
     "TypedDict",
+    "Whole",
     "fault",
     "moment_of",
     "pattern",
+    "since_1970",
 ]
 
 T = TypeVar("T")
@@ -88,6 +90,15 @@ Count = Annotated[
         "a whole number from 0 to 1,000,000,000",
     ),
 ]
+
+Whole = Annotated[
+    int,
+    _Leaf(
+        core_schema.int_schema(strict=True, ge=-(10**18), le=10**18),
+        "a whole number of at most 18 digits",
+    ),
+]
+"""A whole number with its sign: money in minor units, a count since 1970."""
 
 NumericId = Annotated[
     str,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import crossdock
 import toy
 import toybox
 from crossdock.canonical import Money
+from crossdock.reading import Whole, since_1970
 from crossdock.testing.conformance import Answer, Refusal, Subject
 from crossdock.testing.coverage import Coverage
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
@@ -234,6 +236,42 @@ def _naive(raw: Any) -> Any:
     return [_event(raw, data=toy.entity({**body, "placed_at": body["placed_at"][:19] + "Z"}))]
 
 
+def minor(
+    exponent: int, zone_s: int = 0, means: tuple[str, ...] = ("31.90 EUR",), by_float: bool = False
+) -> Subject:
+    """A toy whose vendor counts cents and seconds since 1970; -2 and 0 are right."""
+
+    def translate(raw: Any) -> Any:
+        if raw.topic != "order":
+            raise crossdock.Ignore("topic is not order")
+        body = SECONDS.read(raw)
+        total = f"{Decimal(body['total']).scaleb(exponent):f}"
+        if by_float:
+            total = f"{float(body['total']) / 100:.2f}"
+        at = since_1970(body["placed_at"] + zone_s)
+        data = toy.entity({**body, "total": total, "placed_at": at, "updated_at": at})
+        yield crossdock.Event(
+            type="order.updated", data=data, native_id=body["id"], revision=body["version"]
+        )
+
+    one = toybox.sample(total=3190, placed_at=1_795_183_402, updated_at=1_795_183_402)
+    return says(translate, samples=[replace(one, means=means)])
+
+
+class Seconds(toy.TypedDict):
+    id: toy.Text
+    version: toy.Count
+    number: toy.NumericId
+    status: toy.Text
+    placed_at: Whole
+    updated_at: Whole
+    currency: toy.Text
+    total: Whole
+
+
+SECONDS = toy.Shape(Seconds)
+
+
 def _strict_words(raw: Any) -> None:
     if _body(raw)["status"] not in {"paid", "open"}:
         raise crossdock.ContractError("/status: unknown", pointer="/status")
@@ -365,6 +403,19 @@ async def _writing_poll(self: Toy, cursor: Any) -> Any:
 async def _no_key(self: Toy, command: Any) -> Any:
     answer = await self.http.post("refunds", json=self.body(command))
     return crossdock.Receipt(native_id=answer.json()["id"])
+
+
+def refusing() -> Subject:
+    """A vendor that refuses what it has, and a connector that looks by itself nowhere."""
+
+    async def make(self: toybox.ToyBox, request: Any) -> Any:
+        body = json.loads(await request.body())
+        if any(one["reference"] == body["reference"] for one in self.refunds):
+            return toybox.JSONResponse({"error": "refunded already"}, 422)
+        self.refunds.append(body)
+        return toybox.JSONResponse({"id": f"re_{len(self.refunds)}"}, 201)
+
+    return replace(port(make=_no_key), sandbox=type("Refusing", (toybox.ToyBox,), {"make": make}))
 
 
 async def _nothing(self: Toy, command: Any) -> None:
@@ -837,6 +888,8 @@ WRONG: dict[str, Make] = {
         says(_wrap(_float_number)), samples=[toybox.sample()]
     ),
     "values.times-keep-their-moment": lambda: says(_wrap(_naive)),
+    "values.amounts-have-a-witness": lambda: minor(-3),
+    "values.moments-have-a-witness": lambda: minor(-2, zone_s=19_800),
     "values.times-are-aware": lambda: says(
         _wrap(lambda raw: [_event(raw, occurred_at=__import__("datetime").datetime(2026, 1, 1))])
     ),

@@ -1,6 +1,7 @@
 """The values every entity is made of: money, references, addresses, taxes, discounts."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import (
@@ -12,6 +13,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from crossdock.canonical.codes import CURRENCIES
 from crossdock.canonical.decimals import (
     AMOUNT_PATTERN,
     COUNT_PATTERN,
@@ -43,6 +45,7 @@ from crossdock.canonical.texts import (
     Vocabulary,
     check_digit,
 )
+from crossdock.errors import ContractError
 
 __all__ = [
     "AMOUNT_PATTERN",
@@ -222,6 +225,13 @@ def breach(limit: Limit, small: object, large: object) -> PydanticCustomError:
     )
 
 
+def _places(currency: str, given: int | None) -> int:
+    places = CURRENCIES.get(currency, 0) if given is None else given  # Money refuses the unknown
+    if places is None:
+        raise ContractError(f"{currency} has no smallest unit", value=currency)
+    return places
+
+
 class Money(Model):
     """An amount in one currency. Exact: it is never a binary float."""
 
@@ -229,6 +239,25 @@ class Money(Model):
     """At most six places; totals sit on the currency's own exponent (JPY 0, EUR 2, KWD 3)."""
     currency: Currency
     """What the amount is in."""
+
+    @classmethod
+    def of_minor(
+        cls, amount: int | str | Decimal, currency: str, places: int | None = None
+    ) -> Self:
+        """The money that a whole number of smallest units is: 1250 of EUR is 12.50, of JPY 1250.
+
+        `places` where the vendor's differ from ISO 4217: 2 where it counts hundredths of every
+        currency. ContractError for a currency without a smallest unit, such as gold.
+        """
+        return cls(amount=Decimal(amount).scaleb(-_places(currency, places)), currency=currency)
+
+    def in_minor(self, places: int | None = None) -> int:
+        """The other way round, for what is sent. ContractError where it is no whole number."""
+        scaled = self.amount.scaleb(_places(self.currency, places))
+        if scaled != int(scaled):
+            found = f"{self.amount:f} {self.currency}"
+            raise ContractError(f"{found} is no whole number of its smallest unit", value=found)
+        return int(scaled)
 
     def __add__(self, other: "Money") -> "Money":
         self._same(other)

@@ -76,6 +76,9 @@ def main(arguments: list[str] | None = None) -> int:
     counts = [f"{sum(s == w for s in quality.states.values())} {w}" for w in ("passed", "none")]
     failed = len(bad)
     print(f"{quality.connector}: {', '.join(counts)}, {failed} failed")  # noqa: T201
+    for outcome in outcomes:
+        if outcome.state == "none":
+            print(f"nothing to check: {outcome.check.id}: {outcome.said}")  # noqa: T201
     if not options.only:
         print(f"tier: {quality.tier or 'none yet'}")  # noqa: T201
         for tier in TIERS:

@@ -21,8 +21,9 @@ MOST_INTERRUPTIONS = 48
 FEW = 6
 """Types of commands: with fewer, each of them is tried at more places and numbers."""
 _LOOK_FIRST = (
-    "send command.id as the vendor's idempotency key, or look by a mark of ours before writing; "
-    "`find` must recognise what an earlier try left"
+    "apply itself must bear a second try, nobody asks `find` before: send command.id as the "
+    "vendor's idempotency key, or begin with `if made := await self.find(command): return made`, "
+    "where find recognises what an earlier try left by a mark of ours"
 )
 
 
@@ -120,8 +121,22 @@ async def _repeated(case: Case, times: int) -> None:
             command = bench.command(type_)
             for attempt in range(1, times + 1):
                 async with bench.reopened() as port:
-                    await port.apply(replace(command, attempt=attempt))
+                    await _tried(port, replace(command, attempt=attempt))
             _same(type_, f"applied {times} times", bench.effects(), wanted)
+
+
+async def _tried(port: Any, command: Command[Any]) -> None:
+    """A refusal of what was done already is the vendor's word; the connector must not let it be."""
+    try:
+        await port.apply(command)
+    except CrossdockError as error:
+        if command.attempt == 1:
+            raise
+        raise Failed(
+            f"{command.type}, done already and delivered again: {type(error).__name__}: "
+            f"{error!s:.200}",
+            _LOOK_FIRST,
+        ) from error
 
 
 @check("apply.find-sees-nothing-before", "bronze", wants=_applies)

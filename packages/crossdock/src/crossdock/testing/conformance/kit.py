@@ -2,15 +2,20 @@
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
+from crossdock.errors import CrossdockError
 from crossdock.testing.conformance.bench import Case
 from crossdock.testing.conformance.subject import Features, Subject
 
 Tier = Literal["bronze", "silver", "gold", "platinum"]
+FRAMES = 6
+"""Lines of the author's own code that a failure shows."""
 TIERS: tuple[Tier, ...] = ("bronze", "silver", "gold", "platinum")
 
 MODULES = (
@@ -19,6 +24,7 @@ MODULES = (
     "requests",
     "translate",
     "values",
+    "witness",
     "errors",
     "polls",
     "applies",
@@ -109,9 +115,7 @@ def run_check(subject: Subject, one: Check) -> Outcome:
     except Failed as failed:
         return Outcome(one, "failed", str(failed))
     except Exception as error:  # noqa: BLE001 - whatever a connector raises is a finding
-        import traceback
-
-        told = "".join(traceback.format_exception(error)[-4:])
+        told = _where_from(subject, error)
         return Outcome(
             one,
             "failed",
@@ -120,6 +124,29 @@ def run_check(subject: Subject, one: Check) -> Outcome:
             f"functions where none was expected; mend it there.\n{told}",
         )
     return Outcome(one, "passed")
+
+
+def _where_from(subject: Subject, error: Exception) -> str:
+    """The frames of the author's own code; where there are none, the last few of all."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    homes = _homes(subject)
+    own = [one for one in frames if any(home in Path(one.filename).parents for home in homes)]
+    return "".join(traceback.format_list((own or frames)[-FRAMES:]))
+
+
+def _homes(subject: Subject) -> list[Path]:
+    """The subject's folder and the package that is registered, wherever it was installed."""
+    homes = [subject.home] if subject.home is not None else []
+    try:
+        package = Case(subject).connector.translate.__module__.partition(".")[0]
+    except CrossdockError:
+        return homes
+    file = getattr(sys.modules.get(package), "__file__", None)
+    if file and Path(file).name == "__init__.py":
+        homes.append(Path(file).parent)
+    return homes
 
 
 async def _run(subject: Subject, one: Check) -> None:

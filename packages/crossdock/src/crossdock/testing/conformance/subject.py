@@ -45,6 +45,11 @@ class Sample:
     data: bytes
     says: tuple[str, ...] = ()
     """Types of the events it must mean, in order; empty: it says nothing of interest."""
+    means: tuple[str, ...] = ()
+    """Amounts and moments that its events must tell, worked out by hand from the vendor's manual:
+    `("12.50 EUR", "2026-11-20T14:03:22Z")`. Needed where the payload does not show them, as with
+    minor units and local times; what stands there as a decimal, with an offset, or in seconds or
+    milliseconds since 1970, needs no witness."""
     headers: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
 

@@ -12,6 +12,7 @@ from crossdock.jsontext import parse
 from crossdock.testing.conformance import hostile
 from crossdock.testing.conformance.bench import Case
 from crossdock.testing.conformance.kit import Failed, NotForThis, check
+from crossdock.testing.conformance.subject import Sample
 from crossdock.testing.conformance.translate_checks import _json, _where
 
 _NUMBER = re.compile(r"-?[0-9]{1,12}\.[0-9]{1,6}")
@@ -23,6 +24,8 @@ _WORDY = re.compile(
 )
 _PRECISE = Decimal("90071992547.93")
 """Its neighbours in binary floating point show as soon as it is computed with."""
+_WHOLE = (9_007_199_254_740_993, 987_654_321)
+"""As minor units: 2^53 + 1, which is even as a float, and one for who takes no more than 10^9."""
 
 
 def _decimals(value: Any) -> Iterator[Decimal]:
@@ -40,27 +43,63 @@ def _told(case: Case, data: bytes, sample: Any) -> list[Event[Any]]:
 @check("values.money-is-exact", "bronze")
 def money(case: Case) -> None:
     """An amount is never off by a cent, and never gains digits that nobody wrote."""
-    kept = tried = 0
+    tried = 0
     for sample, body in _json(case):
         if not sample.says:
             continue
         for path, found in hostile.leaves(body):
-            text = isinstance(found, str) and _NUMBER.fullmatch(found)
-            if not text and not (isinstance(found, float) and not isinstance(found, bool)):
+            if not is_decimal(found):
                 continue
             tried += 1
-            by: Any = str(_PRECISE) if text else float(_PRECISE)
+            by: Any = str(_PRECISE) if isinstance(found, str) else float(_PRECISE)
             for event in _told(case, hostile.encoded(hostile.replaced(body, path, by)), sample):
                 for number in _decimals(parse(event.data.dump())):
-                    kept += number == _PRECISE
                     if number != _PRECISE and abs(number - _PRECISE) < Decimal("0.005"):
                         raise Failed(
                             f"{sample}: {_where(path)} = {by} becomes {number}",
                             "make a Decimal of the text as it stands; of a float by "
                             "Decimal(repr(value)), never by Decimal(value) or arithmetic in float",
                         )
+        tried += _minor_units(case, sample, body)
     if not tried:
-        raise NotForThis("no sample has a decimal amount")
+        raise NotForThis("no sample has an amount")
+
+
+def _minor_units(case: Case, sample: Sample, body: Any) -> int:
+    """How many whole numbers are amounts; each must keep its digits, wherever the point is put."""
+    found = 0
+    for path, value in hostile.leaves(body):
+        if not isinstance(value, int) or isinstance(value, bool):
+            continue
+        for whole in _WHOLE:
+            data = hostile.encoded(hostile.replaced(body, path, whole))
+            amounts = {
+                Decimal(amount["amount"]).scaleb(places)
+                for event in _told(case, data, sample)
+                for _, amount in money_of(event)
+                for places in range(7)
+            }
+            if whole - 1 in amounts:
+                raise Failed(
+                    f"{sample}: {_where(path)} = {whole} comes out as {whole - 1}",
+                    "Money.of_minor(number, currency): no arithmetic in float",
+                )
+            found += whole in amounts
+    return found
+
+
+def money_of(event: Event[Any]) -> Iterator[tuple[hostile.Path, dict[str, str]]]:
+    """Every Money of the entity, extensions aside."""
+    body = parse(event.data.dump())
+    for path in hostile.paths(body):
+        one = hostile.at(body, path)
+        if (
+            isinstance(one, dict)
+            and path[0] != "extensions"
+            and isinstance(one.get("amount"), str)
+            and "currency" in one
+        ):
+            yield path, one
 
 
 @check("values.long-integers-are-exact", "silver")
@@ -75,8 +114,8 @@ def integers(case: Case) -> None:
             big = 9007199254740993  # 2^53 + 1: as a float it is even
             data = hostile.encoded(hostile.replaced(body, path, big))
             for event in _told(case, data, sample):
-                dumped = event.data.dump().decode() + event.native_id
-                if "9007199254740992" in dumped or "9.007199254740992" in dumped:
+                dumped = event.data.dump().decode().replace(".", "") + event.native_id
+                if "9007199254740992" in dumped:  # wherever the point was put
                     raise Failed(
                         f"{sample}: {_where(path)} = {big} comes out as 9007199254740992",
                         "do not turn integers into floats",
@@ -93,7 +132,7 @@ def moments(case: Case) -> None:
         if not sample.says:
             continue
         for path, found in hostile.leaves(body):
-            moment = _moment(found)
+            moment = aware_time(found)
             if moment is None:
                 continue
             tried += 1
@@ -181,7 +220,14 @@ def native_ids(case: Case) -> None:
                 )
 
 
-def _moment(value: Any) -> datetime | None:
+def is_decimal(value: Any) -> bool:
+    """A fraction, as text or as a JSON number."""
+    return isinstance(value, float) or (
+        isinstance(value, str) and _NUMBER.fullmatch(value) is not None
+    )
+
+
+def aware_time(value: Any) -> datetime | None:
     """An aware time; None for anything else."""
     if not isinstance(value, str) or not _TIME.match(value):
         return None
