@@ -22,6 +22,14 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_amazon,
         translate=translate,
         handles=("fulfillment.create", "inventory.publish"),
+        tells=(
+            "cancellation",
+            "fulfillment",
+            "inventory",
+            "order",
+            "settlement",
+            "settlement_line",
+        ),
         fields="crossdock_amazon:fields.json",
         sandbox="crossdock_amazon.sandbox:AmazonSandbox",
     )

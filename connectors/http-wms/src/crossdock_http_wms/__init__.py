@@ -8,7 +8,7 @@ import crossdock
 from crossdock_http_wms.client import open_http_wms
 from crossdock_http_wms.config import HttpWmsConfig
 from crossdock_http_wms.mapping import translate
-from crossdock_http_wms.messages import ASKS
+from crossdock_http_wms.messages import ASKS, MESSAGES
 
 
 @crossdock.hookimpl
@@ -21,6 +21,7 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_http_wms,
         translate=translate,
         handles=tuple(ASKS),
+        tells=tuple(sorted({name.partition(".")[0] for name in MESSAGES})),
         poll_every_s=15.0,
         sandbox="crossdock_http_wms.sandbox:HttpWmsSandbox",
     )

@@ -23,5 +23,14 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_odoo,
         translate=translate,
         handles=HANDLES,
+        tells=(
+            "credit_note",
+            "fulfillment",
+            "inventory",
+            "invoice",
+            "order",
+            "payment",
+            "return_receipt",
+        ),
         sandbox="crossdock_odoo.sandbox:OdooSandbox",
     )

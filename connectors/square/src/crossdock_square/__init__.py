@@ -21,6 +21,17 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_square,
         translate=translate,
         handles=HANDLES,
+        tells=(
+            "dispute",
+            "inventory",
+            "inventory_movement",
+            "order",
+            "payment",
+            "product",
+            "refund",
+            "return",
+            "stock_count",
+        ),
         fields="crossdock_square:fields.json",
         sandbox="crossdock_square.sandbox:SquareSandbox",
     )

@@ -20,5 +20,6 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_vendure,
         translate=translate,
         handles=("fulfillment.create", "inventory.publish", "refund.create"),
+        tells=("order", "refund"),
         sandbox="crossdock_vendure.sandbox:VendureSandbox",
     )

@@ -21,6 +21,7 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_x12_wms,
         translate=translate,
         handles=HANDLES,
+        tells=("fulfillment", "goods_receipt", "inventory", "inventory_movement", "package"),
         poll_every_s=5.0,
         sandbox="crossdock_x12_wms.sandbox:X12WmsSandbox",
     )

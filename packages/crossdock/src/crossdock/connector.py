@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar, get_args, get_type_hints, runtime_che
 from pydantic import BaseModel, ConfigDict, SecretBytes, SecretStr
 
 from crossdock.errors import ConfigError, CrossdockError
-from crossdock.events import COMMAND_TYPES, Command, Fact, Raw, Receipt
+from crossdock.events import COMMAND_TYPES, EVENT_TYPES, Command, Fact, Raw, Receipt
 from crossdock.http import MAX_RESPONSE_BYTES, Auth, Http, Redactor, Retry
 from crossdock.http.client import IDEMPOTENCY_HEADER
 from crossdock.pacing import Pacer
@@ -238,6 +238,8 @@ class Connector:
     plugin: str = ""
     fields: str | None = None
     """`package:file` with the fields that each topic may have; see `fields_of`."""
+    tells: frozenset[str] = frozenset()
+    """Kinds of entity that `translate` tells of; empty where that is not declared."""
 
     def fields_of(self, topic: str) -> tuple[str, ...]:
         """The fields that a topic may have, as patterns; none when they are not declared."""
@@ -327,8 +329,12 @@ class Register:
         poll_every_s: float = 5.0,
         sandbox: str | None = None,
         fields: str | None = None,
+        tells: tuple[str, ...] = (),
     ) -> None:
         """`handles` lists the commands that `apply` understands, out of COMMAND_TYPES.
+
+        `tells` lists the kinds of entity that `translate` tells of (`order`, `payment` …): so
+        `crossdock check` refuses a deployment that waits for something else from it.
 
         `fields` names the file that says which fields each topic may have, `package:fields.json`,
         as `python -m crossdock.testing.coverage --write` makes it; any other field is told as
@@ -342,6 +348,12 @@ class Register:
                 f"connector {name!r} handles {unknown}, which are no commands; "
                 f"known: {', '.join(sorted(COMMAND_TYPES))}"
             )
+        kinds = {event.partition(".")[0] for event in EVENT_TYPES}
+        if strange := sorted(set(tells) - kinds):
+            raise ConfigError(
+                f"connector {name!r} tells {strange}, of which there is no event; "
+                f"known: {', '.join(sorted(kinds))}"
+            )
         self.connectors[name] = Connector(
             name=name,
             title=title or name,
@@ -352,4 +364,5 @@ class Register:
             poll_every_s=poll_every_s,
             sandbox=sandbox,
             fields=fields,
+            tells=frozenset(tells),
         )

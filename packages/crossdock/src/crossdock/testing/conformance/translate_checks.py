@@ -104,6 +104,13 @@ def mean(case: Case) -> None:
             )
     if not case.telling():
         raise Failed("no sample says anything", "give samples with events: Sample(says=(…,))")
+    kinds = {type_.partition(".")[0] for sample in case.subject.samples for type_ in sample.says}
+    tells = case.connector.tells
+    if tells and kinds - tells:
+        raise Failed(
+            f"samples tell of {', '.join(sorted(kinds - tells))}, and register(tells=…) does not",
+            "name every kind there: `crossdock check` believes it",
+        )
 
 
 @check("translate.ignores-with-a-reason", "silver")
