@@ -89,6 +89,7 @@ def test_every_key_of_the_deployment_is_documented() -> None:
         deployment.GatewayConfig,
         domains.OrdersConfig,
         domains.ReturnsConfig,
+        domains.PaymentsConfig,
         domains.SettlementConfig,
         domains.OwnedConfig,
         domains.InventoryConfig,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from crossdock.connector import Config, Connector, Context, Register
+from crossdock.errors import ConfigError
 from crossdock_runner import deployment, governance, governing
 from crossdock_runner.domains import DomainsConfig, LocationConfig, seconds
 from crossdock_stages.rules import Domain, Override
@@ -393,3 +394,65 @@ def test_how_stock_is_kept_is_shown_with_its_exceptions() -> None:
     assert ("parted by", "quantity, 2 parcels") in governing._lines(shipping)
     orders = Domain(capture=("web",), execute="erp", reviewers=("risk",))
     assert ("reviewed by", "risk") in governing._lines(orders)
+
+
+def paying(text: str) -> dict[str, str]:
+    """The same with a payment service and a shop whose connectors say what they tell of."""
+    register = Register()
+    common: dict[str, Any] = {"config": Config, "open": open_whole, "translate": lambda raw: ()}
+    register("stripe", handles=("refund.create",), tells=("payment", "refund", "payout"), **common)
+    register("shop", tells=("order", "refund"), **common)
+    register("books", handles=(*EVERYTHING, "refund.create"), tells=("payment",), **common)
+    there = {
+        "pay": register.connectors["stripe"],
+        "pay2": register.connectors["stripe"],
+        "web": register.connectors["shop"],
+        "erp": register.connectors["books"],
+    }
+    config = DomainsConfig.model_validate(yaml.safe_load(text))
+    table = governance.Table(config, list(there), there, {}, {})
+    return {".".join(map(str, path)): message for path, message in table.findings()}
+
+
+SHOP = "orders: {capture: [web], execute: erp}\nreturns: {capture: [web], execute: erp}\n"
+
+
+def test_who_is_paid_and_who_pays_back() -> None:
+    assert paying(SHOP + "payments: {sources: [pay, pay2, erp], refund_for: [web]}") == {}
+    assert paying(SHOP + "payments: {sources: [erp]}") == {}
+
+
+@pytest.mark.parametrize(
+    ("table", "at", "why"),
+    [
+        ("orders: {capture: [web, pay], execute: erp}", "orders.capture.1", "tells of no order"),
+        (SHOP + "settlement: {sources: [pay], book: erp}", "sources.0", "no settlement; it tells"),
+        ("inventory: {owner: web}", "inventory.owner", "tells of no inventory"),
+        ("orders: {capture: [web], execute: erp, reviewers: [pay]}", "reviewers.0", "hold or can"),
+        ("payments: {sources: [pay]}", "payments", "no orders are captured here"),
+        (SHOP + "payments: {sources: [web]}", "ok", ""),
+        (SHOP + "payments: {sources: [pay, pay]}", "sources.1", "twice"),
+        (SHOP + "payments: {sources: [nobody]}", "sources.0", "is no connection"),
+        (SHOP + "payments: {sources: [pay], refund_for: [pay2, erp]}", "refund_for.1", "no refund"),
+        (SHOP + "payments: {sources: [pay, pay2], refund_for: [pay2]}", "refund_for.0", "second"),
+        (SHOP + "payments: {sources: [erp], refund_for: [web]}", "refund_for", "nobody can be"),
+        (
+            SHOP + "payments: {sources: [pay], overrides: [{channel: web, execute: erp}]}",
+            "overrides.0.execute",
+            "payments has no `execute`",
+        ),
+    ],
+)
+def test_what_money_cannot_be_governed_by(table: str, at: str, why: str) -> None:
+    found = paying(table)
+    if not why:
+        assert found == {}
+        return
+    (there,) = [message for path, message in found.items() if path.endswith(at)]
+    assert why in there
+
+
+def test_what_a_connector_tells_of_is_a_kind_of_ours() -> None:
+    register = Register()
+    with pytest.raises(ConfigError, match="tells \\['charge'\\], of which there is no event"):
+        register("x", config=Config, open=open_whole, translate=lambda raw: (), tells=("charge",))

@@ -149,6 +149,16 @@ class SettlementConfig(_DomainConfig):
     """Where they are booked."""
 
 
+class PaymentsConfig(_DomainConfig):
+    """The domain of money, where payment services tell of it."""
+
+    sources: tuple[Name, ...] = Field(min_length=1)
+    """Whose word on payments, refunds and payouts counts: the payment services, and channels that
+    are paid without one."""
+    refund_for: tuple[Name, ...] = ()
+    """Connections whose pending refunds are wishes: paid by the service that took the money."""
+
+
 class OwnedConfig(_DomainConfig):
     """Any other domain: one owner, and who is told."""
 
@@ -217,6 +227,7 @@ class DomainsConfig(_Part):
     catalog: CatalogConfig | None = None
     pricing: PricingConfig | None = None
     customers: OwnedConfig | None = None
+    payments: PaymentsConfig | None = None
     settlement: SettlementConfig | None = None
 
     def written(self) -> Iterator[tuple[str, Any]]:
@@ -240,6 +251,8 @@ def _domain(part: Any) -> Domain:
     }
     if isinstance(part, SettlementConfig):
         return Domain(capture=part.sources, execute=part.book, **common)
+    if isinstance(part, PaymentsConfig):
+        return Domain(capture=part.sources, refund_for=part.refund_for, **common)
     if isinstance(part, FulfillmentConfig):
         common["ship"] = Rule(split=part.split, parcels=part.max_parcels)
     if isinstance(part, PricingConfig):

@@ -21,6 +21,7 @@ from crossdock_runner.domains import (
     OrdersConfig,
     OverrideConfig,
     OwnedConfig,
+    PaymentsConfig,
 )
 
 _TOLD = {
@@ -36,7 +37,24 @@ _WORK = {
     "settlement": ("settlement.create",),
 }
 _EXECUTES = {"orders": "execute", "returns": "execute", "settlement": "book"}
-_SPEAKS = {"orders": "capture", "returns": "capture", "settlement": "sources"}
+_SPEAKS = {
+    "orders": "capture",
+    "returns": "capture",
+    "settlement": "sources",
+    "payments": "sources",
+}
+_TELLS = {
+    "orders": ("order",),
+    "returns": ("return", "refund"),
+    "settlement": ("settlement",),
+    "payments": ("payment", "refund", "payout"),
+    "inventory": ("inventory",),
+    "fulfillment": ("fulfillment",),
+    "catalog": ("product",),
+    "pricing": ("price",),
+    "customers": ("customer",),
+}
+"""Of what a source of each domain must tell, at least of one."""
 _SELECTORS = ("location", "channel", "region", "fields")
 _PARTED_BY = {
     "orders": ("channel", "region"),
@@ -81,6 +99,8 @@ class Table:
             path: Path = ("domains", domain)
             if isinstance(part, OwnedConfig):
                 found += self._owned(domain, part, path)
+            elif isinstance(part, PaymentsConfig):
+                found += self._payments(part, path)
             else:
                 found += self._booked(domain, part, path)
             if isinstance(part, OrdersConfig):
@@ -113,16 +133,13 @@ class Table:
             yield path, f"{region!r} is no region; {_allowed(region, list(self.regions))}"
 
     def _owned(self, domain: str, part: OwnedConfig, path: Path) -> Iterator[Finding]:
-        yield from self._speaks((*path, "owner"), part.owner)
+        yield from self._speaks((*path, "owner"), part.owner, *_TELLS[domain])
         yield from self._targets((*path, "publish_to"), part.publish_to, part.owner, domain)
 
     def _booked(self, domain: str, part: Any, path: Path) -> Iterator[Finding]:
         speak, work = _SPEAKS[domain], _EXECUTES[domain]
         sources, target = getattr(part, speak), getattr(part, work)
-        for index, name in enumerate(sources):
-            yield from self._speaks((*path, speak, index), name)
-            if name in sources[:index]:
-                yield (*path, speak, index), f"{name!r} stands here twice"
+        yield from self._sources((*path, speak), sources, *_TELLS[domain])
         yield from self._can((*path, work), target, *_WORK[domain])
         if target in sources:
             yield (
@@ -138,6 +155,35 @@ class Table:
                         f"{name!r} captures no orders, so its returns would belong to none; "
                         f"orders are captured by: {', '.join(orders.capture)}",
                     )
+
+    def _sources(self, path: Path, names: tuple[str, ...], *kinds: str) -> Iterator[Finding]:
+        for index, name in enumerate(names):
+            yield from self._speaks((*path, index), name, *kinds)
+            if name in names[:index]:
+                yield (*path, index), f"{name!r} stands here twice"
+
+    def _payments(self, part: PaymentsConfig, path: Path) -> Iterator[Finding]:
+        """Money belongs to orders, and a refund is paid by one who can be asked to."""
+        yield from self._sources((*path, "sources"), part.sources, *_TELLS["payments"])
+        yield from self._sources((*path, "refund_for"), part.refund_for, "refund")
+        if self.config.orders is None:
+            yield path, "no orders are captured here to which payments could belong"
+        for index, name in enumerate(part.refund_for):
+            if name in part.sources:
+                yield (
+                    (*path, "refund_for", index),
+                    f"{name!r} stands in `sources`: its pending refunds are those it pays itself, "
+                    "and would be paid a second time",
+                )
+        returns = self.config.returns
+        paying = [one for one in part.sources if returns is None or one != returns.execute]
+        there = [self.connectors[name] for name in paying if name in self.connectors]
+        if part.refund_for and not any("refund.create" in one.handles for one in there):
+            yield (
+                (*path, "refund_for"),
+                f"nobody can be asked to pay: {' and '.join(paying) or 'none of the sources'} "
+                "cannot carry out refund.create (who books the returns only books it)",
+            )
 
     def _stock(self, part: InventoryConfig, path: Path) -> Iterator[Finding]:
         """Policies are kept where stock is; the check of stock needs it too."""
@@ -202,7 +248,7 @@ class Table:
 
     def _checks(self, part: OrdersConfig, path: Path) -> Iterator[Finding]:
         for index, name in enumerate(part.reviewers):
-            yield from self._speaks((*path, "reviewers", index), name)
+            yield from self._speaks((*path, "reviewers", index), name, "hold", "cancellation")
         lists: list[tuple[Path, tuple[str, ...]]] = [((*path, "checks"), part.checks)]
         lists += [
             ((*path, "overrides", index, "checks"), one.checks)
@@ -330,7 +376,7 @@ class Table:
         fits: dict[str, bool] = {
             "owner": owned,
             "publish_to": owned,
-            "execute": not owned,
+            "execute": domain in _EXECUTES,
             "checks": domain == "orders",
             "safety_stock": domain == "inventory",
             "share": domain == "inventory",
@@ -344,11 +390,11 @@ class Table:
             if getattr(one, key) is not None and not good:
                 yield (*at, key), f"{domain} has no `{key}`"
         if owned and one.owner is not None:
-            yield from self._speaks((*at, "owner"), one.owner)
+            yield from self._speaks((*at, "owner"), one.owner, *_TELLS[domain])
         if owned and one.publish_to is not None:
             owner = one.owner or part.owner
             yield from self._targets((*at, "publish_to"), one.publish_to, owner, domain)
-        if not owned and one.execute is not None:
+        if domain in _EXECUTES and one.execute is not None:
             sources = getattr(part, _SPEAKS[domain])
             yield from self._can((*at, "execute"), one.execute, *_WORK[domain])
             if one.execute in sources:
@@ -366,7 +412,9 @@ class Table:
         if isinstance(part, OwnedConfig):
             names = (part.owner, *part.publish_to)
         else:
-            names = (*getattr(part, _SPEAKS[domain]), getattr(part, _EXECUTES[domain]))
+            names = getattr(part, _SPEAKS[domain])
+            if domain in _EXECUTES:
+                names = (*names, getattr(part, _EXECUTES[domain]))
         there = [self.connectors[name] for name in names if name in self.connectors]
         if there and not any("Snapshots" in one.ports for one in there):
             yield (
@@ -380,7 +428,8 @@ class Table:
             return None
         return path, f"{name!r} is no connection; {_allowed(name, self.names)}"
 
-    def _speaks(self, path: Path, name: str) -> Iterator[Finding]:
+    def _speaks(self, path: Path, name: str, *kinds: str) -> Iterator[Finding]:
+        """Whether it can be a source at all, and, where its connector says so, of these kinds."""
         unknown = self._known(path, name)
         if unknown:
             yield unknown
@@ -391,6 +440,12 @@ class Table:
                 path,
                 f"{name!r} ({connector.name}) has neither webhooks nor polling: "
                 "it cannot be a source",
+            )
+        elif connector is not None and connector.tells and not connector.tells & set(kinds):
+            yield (
+                path,
+                f"{name!r} ({connector.name}) tells of no {' or '.join(kinds)}; "
+                f"it tells of: {', '.join(sorted(connector.tells))}",
             )
 
     def _can(self, path: Path, name: str, *commands: str) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ def _lines(domain: Domain) -> list[tuple[str, str]]:
         ("owner", domain.owner or ""),
         ("captured by", ", ".join(domain.capture)),
         ("booked in", domain.execute or ""),
+        ("refunds for", ", ".join(domain.refund_for)),
         ("told to", ", ".join(domain.publish_to)),
         ("within", f"{domain.latency_s:g} s" if domain.latency_s else ""),
         ("checks", ", ".join(domain.checks)),

@@ -86,6 +86,18 @@ class Instruction:
     mark: str
 
 
+@dataclass(frozen=True)
+class Paid:
+    """A payment that a payment service told of."""
+
+    by: str
+    native: str
+    """What the service calls it."""
+    order: str
+    """What the service calls the order."""
+    captured: Decimal
+
+
 @dataclass(frozen=True, kw_only=True)
 class Book:
     """The facts of one order."""
@@ -101,6 +113,9 @@ class Book:
     shipped: Mapping[str, Part] = field(default_factory=dict)
     returned: Mapping[str, Part] = field(default_factory=dict)
     refunded: Mapping[str, tuple[str, Decimal]] = field(default_factory=dict)
+    payments: Mapping[str, Paid] = field(default_factory=dict)
+    wishes: Mapping[str, tuple[str, Decimal]] = field(default_factory=dict)
+    """Refunds that are wished and not paid: who was asked to pay (nobody yet: empty), how much."""
     holds: Mapping[str, Hold] = field(default_factory=dict)
     passed: Mapping[str, str] = field(default_factory=dict)
     """Checks that a person or a reviewer let pass, and who."""
@@ -215,6 +230,10 @@ class Book:
         """What was given back by single refunds, one of them left out."""
         return sum((money for key, (_, money) in self.refunded.items() if key != but), ZERO)
 
+    def wished(self, but: str = "") -> Decimal:
+        """What is to be given back and is not yet, one wish left out."""
+        return sum((money for key, (by, money) in self.wishes.items() if by and key != but), ZERO)
+
     def with_order(self, order: Order, ours: Iterable[str], region: str = "") -> Self:
         """The book after the channel's newest snapshot; `ours` are the hands that we instruct."""
         hands = frozenset(ours)
@@ -292,7 +311,14 @@ class Book:
                     for key, part in parts.items()
                 }
         if self.refunded:
-            plain["refunded"] = {key: [by, str(v)] for key, (by, v) in self.refunded.items()}
+            plain["refunded"] = _moneys(self.refunded)
+        if self.payments:
+            plain["payments"] = {
+                key: [one.by, one.native, one.order, str(one.captured)]
+                for key, one in self.payments.items()
+            }
+        if self.wishes:
+            plain["wishes"] = _moneys(self.wishes)
         if self.holds:
             plain["holds"] = {key: [hold.about, hold.why] for key, hold in self.holds.items()}
         if self.passed:
@@ -365,6 +391,14 @@ _EMPTY = Book()
 _FIELDS = vars(_EMPTY).keys()
 
 
+def _moneys(told: Mapping[str, tuple[str, Decimal]]) -> dict[str, list[str]]:
+    return {key: [by, str(money)] for key, (by, money) in told.items()}
+
+
+def _amounts(told: Mapping[str, Any]) -> dict[str, tuple[str, Decimal]]:
+    return {key: (by, Decimal(money)) for key, (by, money) in told.items()}
+
+
 def _parts(told: Mapping[str, Any]) -> dict[str, Part]:
     return {
         key: Part(by, label, _decimals(lines), _decimals(*more[:1]), *more[1:])
@@ -380,7 +414,12 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "splits": lambda told: {key: _decimals(split) for key, split in told.items()},
     "shipped": _parts,
     "returned": _parts,
-    "refunded": lambda told: {key: (by, Decimal(money)) for key, (by, money) in told.items()},
+    "refunded": _amounts,
+    "wishes": _amounts,
+    "payments": lambda told: {
+        key: Paid(by, native, order, Decimal(money))
+        for key, (by, native, order, money) in told.items()
+    },
     "holds": lambda told: {key: Hold(*hold) for key, hold in told.items()},
     "instructions": lambda told: {key: Instruction(*one) for key, one in told.items()},
 }

@@ -15,7 +15,7 @@ from crossdock.canonical import Entity, EntityRef, Hold, Order
 from crossdock.errors import RejectedError
 from sqlalchemy.engine import Connection
 
-from crossdock_stages import judgement, recovery
+from crossdock_stages import judgement, recovery, ties
 from crossdock_stages.asking import ask_all, let_go
 from crossdock_stages.book import Book
 from crossdock_stages.harness import House, Item, in_line
@@ -105,16 +105,12 @@ class Decide:
         orders.forget_held(tx, [item.id for item in items if item.retry])
         seen = traffic.already_seen(tx, [item.id for item in items])
         out = _Outcome(troubles=list(faults))
-        news = {one.item.id: one for one in resolve(tx, parsed, self.rules.theirs)}
-        known = things.known(
-            tx,
-            {
-                subject
-                for one in news.values()
-                for subject in judgement.subjects(one.envelope, one.data)
-            },
-            lock=True,
-        )
+        resolved = resolve(tx, parsed, self.rules.theirs)
+        if self.rules.payers:
+            resolved = ties.tie(tx, resolved, self.rules)
+        news = {one.item.id: one for one in resolved}
+        subjects = {subject for one in resolved for subject in _subjects(one)}
+        known = things.known(tx, subjects, lock=True)
         twins = self._twins(tx, news.values(), known)
         self._know_goods(tx, news.values(), known)
         fresh, out.repeated = _unseen(items, seen)
@@ -153,6 +149,7 @@ class Decide:
                     twins.get(one.envelope.subject, ()),
                     *_stock(room, one, known),
                     text=one.text,
+                    tie=one.tie,
                 )
             except Exception as error:  # noqa: BLE001 - recovery sorts it; one event only is hit
                 held.add(queue_of(item))
@@ -343,7 +340,10 @@ class Decide:
             if envelope.native and decision.know.connection == envelope.connection and not named:
                 out.refs.append(
                     CrossReference(
-                        envelope.connection, envelope.kind, envelope.native, envelope.subject
+                        envelope.connection,
+                        envelope.kind,
+                        envelope.native,
+                        decision.named or envelope.subject,
                     )
                 )
         if decision.exception is not None:
@@ -355,6 +355,12 @@ class Decide:
         written = (one.data, one.text) if one.text else None
         out.sends += ask_all(self.topology, decision.wishes, envelope, envelope.id, written)
         out.sends += [let_go(self.topology, *one, envelope) for one in decision.lets_go]
+
+
+def _subjects(one: News) -> tuple[str, ...]:
+    """Everything that a judgement on this news needs to be known of."""
+    subjects = judgement.subjects(one.envelope, one.data)
+    return (*subjects, one.tie.wish) if one.tie and one.tie.wish else subjects
 
 
 def _unseen(items: Sequence[Item], seen: set[str]) -> tuple[list[Item], list[Item]]:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from crossdock_stages.breath import Breath
 from crossdock_stages.harness import Item
+from crossdock_stages.judgement.basis import Tie
 from crossdock_stages.ledger import things
 from crossdock_stages.recovery import Trouble
 
@@ -24,6 +25,8 @@ class News:
     data: Entity
     text: bytes = b""
     """`data` as it was told, where nothing of that was changed."""
+    tie: Tie | None = None
+    """What a payment service's news belongs to (`ties`)."""
 
 
 async def parse(

@@ -58,6 +58,9 @@ DOMAINS: Mapping[str, str] = {
 BOOKED = frozenset({"orders", "returns", "settlement"})
 """Domains whose facts come from several sources and are booked in one system."""
 
+MONEY = frozenset({"payment", "refund", "payout", "dispute"})
+"""Kinds on which only payment services' word counts, where the deployment names them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Override:
@@ -127,6 +130,8 @@ class Domain:
     checks: tuple[str, ...] = ()
     reviewers: tuple[str, ...] = ()
     """Connections that may place and release holds on orders."""
+    refund_for: tuple[str, ...] = ()
+    """Payments: connections whose pending refunds are wishes."""
     reconcile: str | None = None
     """A cron expression in UTC."""
     safety_stock: Decimal = ZERO
@@ -225,8 +230,34 @@ class Rules:
     """Connection to what it calls our places: its own name to ours (its `locations`)."""
 
     def domain(self, kind: str) -> Domain | None:
-        """The domain that governs entities of this kind; None when the deployment has none."""
-        return self.domains.get(DOMAINS.get(kind, ""))
+        """The domain that governs entities of this kind; None when the deployment has none.
+
+        Of money it is the one where that is booked, with those whose word on money counts.
+        """
+        domain = self.domains.get(DOMAINS.get(kind, ""))
+        if not self.payers or kind not in MONEY:
+            return domain
+        told = {
+            "refund": (*self.payers, *self.refund_for),
+            "payout": (*self.payers, *(domain.capture if domain else ())),
+        }.get(kind, self.payers)
+        return replace(domain or Domain(), capture=told)
+
+    def named(self, kind: str) -> str:
+        """What the domain that says whose word on this kind counts is called."""
+        return "payments" if self.payers and kind in MONEY else DOMAINS.get(kind, kind)
+
+    @property
+    def payers(self) -> tuple[str, ...]:
+        """Whose word on money counts, where the deployment says so: the payment services."""
+        payments = self.domains.get("payments")
+        return payments.capture if payments else ()
+
+    @property
+    def refund_for(self) -> tuple[str, ...]:
+        """Connections whose pending refunds are wishes, paid where the money was taken."""
+        payments = self.domains.get("payments")
+        return payments.refund_for if payments else ()
 
     def can(self, connection: str | None, command: str) -> bool:
         """Whether this connection's connector handles this command."""

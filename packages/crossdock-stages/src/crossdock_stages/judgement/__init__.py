@@ -17,6 +17,8 @@ from crossdock.canonical import (
     InventoryLevel,
     Order,
     Payment,
+    PaymentTransaction,
+    Payout,
     PriceList,
     Promise,
     Refund,
@@ -34,6 +36,7 @@ from crossdock_stages.judgement import (
     goods,
     holds,
     orders,
+    paying,
     prices,
     publishing,
 )
@@ -47,6 +50,7 @@ from crossdock_stages.judgement.basis import (
     Case,
     Decision,
     Knowledge,
+    Tie,
     Wish,
     content_mark,
     evidence,
@@ -67,6 +71,7 @@ __all__ = [
     "UNCHANGED",
     "Decision",
     "Knowledge",
+    "Tie",
     "Twin",
     "Wish",
     "digest_of",
@@ -86,8 +91,10 @@ _BY_ENTITY: dict[type[Entity], Callable[[Case, Entity], Decision]] = {
     ReturnReceipt: booking.receipt,  # type: ignore[dict-item]
     PriceList: prices.price_list,  # type: ignore[dict-item]
     Exchange: booking.exchange,  # type: ignore[dict-item]
-    Refund: booking.refund,  # type: ignore[dict-item]
-    Payment: booking.payment,  # type: ignore[dict-item]
+    Refund: paying.refund,  # type: ignore[dict-item]
+    Payment: paying.payment,  # type: ignore[dict-item]
+    PaymentTransaction: paying.transaction,  # type: ignore[dict-item]
+    Payout: paying.payout,  # type: ignore[dict-item]
     Cancellation: holds.asked_to_cancel,  # type: ignore[dict-item]
     Promise: booking.promise,  # type: ignore[dict-item]
     Settlement: booking.settlement,  # type: ignore[dict-item]
@@ -127,12 +134,14 @@ def judge(
     places: Mapping[str, Mapping[str, Decimal]] | None = None,
     *,
     text: bytes = b"",
+    tie: Tie | None = None,
 ) -> Decision:
     """The decision on one event.
 
     `twins` are other orders that might be the same purchase, `shortages` what is missing for it,
     `places` where lines are that the first place of the rule has not got, `text` is `data` as it
-    was told, where nothing of it was changed or left out since.
+    was told, where nothing of it was changed or left out since, `tie` what a payment service's
+    news belongs to.
 
     UnavailableError: what it names is not known yet; the event must wait.
     """
@@ -142,7 +151,7 @@ def judge(
         return recorded("a field never seen before; `crossdock drift` tells them all")
     domain = rules.domain(envelope.kind)
     if domain is None:
-        name = DOMAINS.get(envelope.kind, envelope.kind)
+        name = rules.named(envelope.kind)
         return evidence(f"no domain {name} in this deployment")
     domain = _part(envelope, data, known, rules, domain)
     case = Case(
@@ -154,6 +163,7 @@ def judge(
         shortages=shortages,
         places=places or {},
         text=text,
+        tie=tie,
     )
     if isinstance(data, Hold):
         if envelope.connection not in (OURSELVES, *domain.reviewers):
@@ -171,7 +181,7 @@ def judge(
         owners = _owners(envelope.kind, domain, rules)
         return evidence(
             f"evidence only: {envelope.connection} does not own "
-            f"{DOMAINS[envelope.kind]}, {' and '.join(owners) or 'nobody'} does"
+            f"{rules.named(envelope.kind)}, {' and '.join(owners) or 'nobody'} does"
         )
     before = case.before
     # clocks of two systems are never compared: only its origin's news has a place in its sequence
@@ -213,6 +223,8 @@ def _owners(kind: str, domain: Domain, rules: Rules) -> tuple[str, ...]:
         houses = rules.domains.get("fulfillment")
         owners += houses.sources if houses else ()
         owners += (domain.execute,) if domain.execute else ()
+    if kind == "payment_transaction":  # a service's own, or what a channel tells of it
+        owners += rules.payers
     if kind == "promise":  # who sells promises, and who ships
         owners += rules.channels
     if kind == "product":

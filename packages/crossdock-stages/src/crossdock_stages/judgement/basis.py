@@ -40,6 +40,16 @@ class Wish:
     refs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Tie:
+    """What a payment service's news belongs to, beside its order: see `crossdock_stages.ties`."""
+
+    told: Entity
+    """The entity as it was told, before it named the order by our id."""
+    wish: str = ""
+    """The refund that somebody wished, which this one answers."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Decision:
     """What follows."""
@@ -67,6 +77,8 @@ class Decision:
     """Orders that may go on as far as one reason is concerned: order, reason, who says so."""
     look_again: tuple[str, ...] = ()
     """Entities whose held news may agree with what is known now."""
+    named: str = ""
+    """The entity that the source's name is kept for, where that is another one: a wish."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +95,11 @@ class Case:
     """Lines to the places that ship so much of them, where that is not all from the first one."""
     text: bytes = b""
     """The event's entity as it was told, where that says the same as writing it out again."""
+    tie: Tie | None = None
+
+    def mark(self, data: Entity) -> str:
+        """Stands for the whole entity as its source tells it."""
+        return content_mark(self.tie.told if self.tie else data)
 
     @property
     def before(self) -> Known | None:

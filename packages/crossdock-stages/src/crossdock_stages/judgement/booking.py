@@ -37,7 +37,7 @@ BOOKED = "booked"
 
 def returned(case: Case, data: Return) -> Decision:
     """A return: booked once it is agreed, called off when it is."""
-    order = _order(case, data)
+    order = order_of(case, data)
     status = return_status(data)
     subject, speaker = case.envelope.subject, case.envelope.connection
     if order is not None:
@@ -87,14 +87,14 @@ def return_mark(data: Return) -> str:
 
 def receipt(case: Case, data: ReturnReceipt) -> Decision:
     """Returned goods that were taken in."""
-    order = _order(case, data)
+    order = order_of(case, data)
     decision = _once(case, data, "return_receipt", order, f"receipt at {data.location}")
     return exchanges.after_receipt(case, data, decision, order)
 
 
 def exchange(case: Case, data: Exchange) -> Decision:
     """Goods given back for others: the new order waits for the return, by the rule."""
-    order = _order(case, data)
+    order = order_of(case, data)
     subject, speaker = case.envelope.subject, case.envelope.connection
     know = case.learnt(content_mark(data), label=case.envelope.native)
     if order is None or (case.before is not None and case.before.digest == know.digest):
@@ -129,9 +129,9 @@ def _exchange(case: Case, data: Exchange, know: Known, order: Known) -> Decision
     return exchanges.waiting(case, data, know, order)
 
 
-def refund(case: Case, data: Refund) -> Decision:
+def refund(case: Case, data: Refund, order: Known | None = None) -> Decision:
     """Money given back: booked when it has succeeded, for a pending one is only a promise."""
-    order = _order(case, data)
+    order = order or order_of(case, data)
     subject, speaker = case.envelope.subject, case.envelope.connection
     if order is not None:
         book = Book.load(order.facts)
@@ -149,7 +149,7 @@ def refund(case: Case, data: Refund) -> Decision:
 
 def _refund(case: Case, data: Refund, order: Known | None) -> Decision:
     number = f"refund {case.envelope.native} of {data.amount.amount} {data.amount.currency}"
-    know = case.learnt(content_mark(data), label=case.envelope.native)
+    know = case.learnt(case.mark(data), label=case.envelope.native)
     before = case.before
     booked = before is not None and before.state == BOOKED
     if data.state == "pending" and not booked:
@@ -175,8 +175,8 @@ def _refund(case: Case, data: Refund, order: Known | None) -> Decision:
 
 def payment(case: Case, data: Payment) -> Decision:
     """Money taken: told to the executing system where that books payments."""
-    order = _order(case, data)
-    know = case.learnt(content_mark(data), label=data.label or "")
+    order = order_of(case, data)
+    know = case.learnt(case.mark(data), label=data.label or "")
     if data.captured is None or data.captured.amount == 0:
         return recorded("nothing is captured yet", know)
     target = case.domain.execute
@@ -187,7 +187,7 @@ def payment(case: Case, data: Payment) -> Decision:
 
 def promise(case: Case, data: Promise) -> Decision:
     """What the customer was told about when goods come: kept with the order."""
-    order = _order(case, data)
+    order = order_of(case, data)
     know = case.learnt(content_mark(data))
     until, since = data.deliver_by or data.ship_by, data.deliver_from
     if order is None or (until is None and since is None):
@@ -217,7 +217,7 @@ def settlement(case: Case, data: Settlement) -> Decision:
 def _once(case: Case, data: Any, kind: str, order: Known | None, what: str) -> Decision:
     """Book it; a later change of what is booked is a person's work."""
     before = case.before
-    know = case.learnt(content_mark(data), state=BOOKED, label=before.label if before else "")
+    know = case.learnt(case.mark(data), state=BOOKED, label=before.label if before else "")
     if before is not None and before.state == BOOKED:
         if before.digest == know.digest:
             return recorded(UNCHANGED, know)
@@ -266,7 +266,7 @@ def _changed(case: Case, know: Known, what: str) -> Decision:
     )
 
 
-def _order(case: Case, data: Any) -> Known | None:
+def order_of(case: Case, data: Any) -> Known | None:
     """The order it belongs to. UnavailableError: it is not known yet."""
     ref = data.order
     if ref is None or not ref.id:

@@ -230,9 +230,9 @@ def in_return(
 
 
 def in_refund(
-    data: Refund, entity: str, book: Book, *, speaker: str, channel: str
+    data: Refund, entity: str, book: Book, *, speaker: str, channel: str, wished: bool = False
 ) -> Iterator[Contradiction]:
-    """More is given back than was taken, or in other money."""
+    """More is given back than was taken, or in other money; `wished`: or shall be."""
     if book.currency and data.amount.currency != book.currency:
         yield Contradiction(
             "two_currencies",
@@ -241,11 +241,16 @@ def in_refund(
         )
         return
     total = data.amount.amount + book.refunds(but=entity)
-    if data.state == "succeeded" and book.captured is not None and total > book.captured:
+    said = f"{total} {data.amount.currency} were refunded in all"
+    if wished:
+        total += book.wished(but=entity)
+        said = f"{total} {data.amount.currency} shall be refunded in all"
+    moved = wished or data.state == "succeeded"
+    if moved and book.captured is not None and total > book.captured:
         yield Contradiction(
             "refund_above_captured",
-            f"{speaker} says {total} {data.amount.currency} were refunded in all, and {channel} "
-            f"says {book.captured} {book.currency} were captured",
+            f"{speaker} says {said}, and {channel} says {book.captured} {book.currency} "
+            "were captured",
         )
 
 
