@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from crossdock import AuthError, Ignore, Raw, RejectedError, Request, UnavailableError, Window
+from crossdock.fieldpaths import leaves
 from crossdock.jsontext import dump
 from crossdock_shopify import polling, topics
 from crossdock_shopify.mapping import translate
@@ -249,6 +250,7 @@ async def test_a_backfill_reads_an_order_as_a_reading_by_id_does(bench: Bench) -
     (by_id,) = [raw async for raw in bench.shop.details.read("Order", [gid("Order", order.id)])]
     bulk = found(raws, "Order")[0]
     assert facts_of(bulk) == facts_of(by_id)
+    assert set(leaves(bulk.body)) == set(leaves(by_id.body)), "no field of ours is Shopify's news"
 
 
 def facts_of(raw: Raw) -> list[Any]:

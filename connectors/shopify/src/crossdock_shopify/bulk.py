@@ -161,13 +161,14 @@ def _same(one: str | None, other: str) -> bool:
 
 
 def _order(item: Any) -> dict[str, Any]:
-    """A parent, with room for its children."""
+    """A parent, with room for its children, in the form of a reading by id."""
     if not isinstance(item, dict):
         raise UnavailableError(
             f"a line of the bulk operation is no object: {json.dumps(item)[:80]}"
         )
-    for key in ("lineItems", "shippingLines", "discountApplications"):
+    for key in ("lineItems", "discountApplications"):
         item[key] = {"nodes": [], "pageInfo": dict(_LAST_PAGE)}
+    item["shippingLines"] = {"nodes": []}
     return item
 
 
