@@ -193,3 +193,54 @@ plain = st.recursive(
 @given(plain)
 def test_made_quickly_the_canonical_text_is_the_same(value: Any) -> None:
     assert jsontext.canonical_quickly(value) == jsontext.canonical(value)
+
+
+@given(st.dictionaries(st.sampled_from(["id", "at", "a/b", "x"]), VALUES), st.booleans())
+def test_a_glance_is_what_parse_says(value: dict[str, Any], ascii_only: bool) -> None:
+    data = json.dumps(value, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    names = ("id", "a/b", "not there")
+    try:
+        whole = jsontext.parse(data)
+    except ContractError as error:
+        if "U+0000" in str(error):
+            with pytest.raises(ContractError, match=r"U\+0000"):
+                jsontext.glance(data, *names)
+        return
+    wanted = {name: whole[name] for name in names if name in whole}
+    assert repr(jsontext.glance(data, *names)) == repr(wanted)
+
+
+@given(st.binary() | st.builds(lambda mess: b'{"id":7,"x":' + mess, st.binary()))
+def test_a_glance_takes_nothing_that_is_no_json(data: bytes) -> None:
+    try:
+        seen = jsontext.glance(data, "id")
+    except ContractError:
+        return
+    json.loads(data.decode("utf-8", "replace").removeprefix("\ufeff"))
+    assert not isinstance(seen, dict) or seen in ({}, {"id": 7})
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'{"x":%b}' % (b"[" * 64 + b"]" * 64), "deeper"),
+        (b'{"x":%b' % (b"[" * 100_000), "deeper"),
+        (b'{"x":"\\u0000"}', "U\\+0000 at /x"),
+        (b'{"x":"\\ud800"}', "U\\+D800 at /x"),
+        (b'{"x":NaN}', "NaN"),
+        (b'{"id":1e400}', "larger"),
+        (b'{"id":%b}' % (b"9" * 5_000), "digits"),
+        (b'{"id":"\xff"}', "not UTF-8"),
+        (b'{"x":01}', "not JSON"),
+        (b'{"id":1}}', "not JSON"),
+        (b"", "not JSON"),
+    ],
+)
+def test_a_glance_refuses(data: bytes, says: str) -> None:
+    with pytest.raises(ContractError, match=says):
+        jsontext.glance(data, "id", what="it")
+
+
+@pytest.mark.parametrize("data", [b"[7]", b"7", b"null", b'"id"'])
+def test_a_glance_at_no_object_shows_it_whole(data: bytes) -> None:
+    assert jsontext.glance(data, "id") == json.loads(data)

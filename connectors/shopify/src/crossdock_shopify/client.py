@@ -74,9 +74,9 @@ class Shopify:
 
     def receive(self, request: Request) -> Raw:
         """One webhook, verified before it is parsed; what it only names the next poll reads."""
-        raw = webhooks.receive(self.config, request)
-        raw.headers |= webhooks.beside(raw.topic, raw.body, self.details)
-        self.poller.hear(raw.topic, raw.body)
+        raw, body = webhooks.receive(self.config, request)
+        raw.headers |= webhooks.beside(raw.topic, body, self.details)
+        self.poller.hear(raw.topic, raw.key, body)
         return raw
 
     def poll(self, cursor: str | None) -> AsyncIterator[Raw]:

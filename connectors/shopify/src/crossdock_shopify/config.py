@@ -1,6 +1,7 @@
 """What an integrator writes to connect one shop."""
 
 import re
+from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -108,7 +109,7 @@ class ShopifyConfig(Config):
                 )
         return value
 
-    @property
+    @cached_property
     def domain(self) -> str:
         """The shop's host name."""
         return urlsplit(self.shop).hostname or ""

@@ -93,12 +93,12 @@ class Poller:
     _sweep_at: float = 0.0
     _watch_at: float = 0.0
 
-    def hear(self, topic: str, body: Any) -> None:
+    def hear(self, topic: str, key: str, body: Any) -> None:
         """A webhook came: note what it only names, and what need not be read again."""
         for wanted in topics.named(topic, body):
             if len(self._wanted) < _MOST_WANTED:
                 self._wanted[wanted] = None
-        kind, _, number = topics.entity_key(topic, body).partition(":")
+        kind, _, number = key.partition(":")
         node = _NODES_OF_WEBHOOKS.get(kind)
         if node and topics.family_of(topic) in {"orders", "products"} and number:
             try:

@@ -5,7 +5,6 @@ registered, to the letter. Source: square-python-sdk, webhooks_helper.
 """
 
 import base64
-import hashlib
 import hmac
 from typing import Any
 
@@ -43,7 +42,7 @@ _OWNED = Shape(_Owned)
 
 def sign(key: str, url: str, body: bytes) -> str:
     """What Square writes into the signature header."""
-    digest = hmac.digest(key.encode(), url.encode("utf-8", "surrogatepass") + body, hashlib.sha256)
+    digest = hmac.digest(key.encode(), url.encode("utf-8", "surrogatepass") + body, "sha256")
     return base64.b64encode(digest).decode("ascii")
 
 

@@ -8,7 +8,6 @@ that an earlier try of it left.
 
 import base64
 import binascii
-import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -385,7 +384,7 @@ def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
         key = base64.b64decode(plain, validate=True)
     except (binascii.Error, ValueError):
         key = plain.encode("utf-8", "surrogatepass")
-    mac = hmac.digest(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    mac = hmac.digest(key, f"{message_id}.{timestamp}.".encode() + body, "sha256")
     return f"v1,{base64.b64encode(mac).decode()}"
 
 

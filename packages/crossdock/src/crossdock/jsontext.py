@@ -8,6 +8,7 @@ such text with a ContractError and everything else with the value.
 import json
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from crossdock.errors import ContractError
@@ -21,6 +22,11 @@ try:
 except ImportError:  # the extra `fast` is not installed
     _loads = _dumps = None
     _SORTED = 0
+msgspec: Any
+try:
+    import msgspec
+except ImportError:  # the extra `fast` is not installed
+    msgspec = None
 
 _MISSING: Any = object()
 _MANY_DIGITS = re.compile(rb"[0-9]{19,}").finditer
@@ -44,12 +50,28 @@ def parse(data: bytes | str, *, what: str = "the body") -> Any:
         # in bytes only escapes can smuggle in a surrogate or NUL; a str may hold a surrogate itself
         suspect = isinstance(data, str) or b"\\u" in data
     else:
-        suspect = b"\\u0000" in data  # orjson refuses lone surrogates by itself
+        # orjson refuses lone surrogates by itself; one byte is found ten times as fast as six
+        suspect = b"\\" in data and b"\\u0000" in data
     if not (isinstance(data, bytes) and _surely_shallow(data)) and _too_deep(value):
         raise ContractError(f"{what} nests deeper than {MAX_DEPTH} levels")
     if suspect:
         _refuse_unstorable(value, "", what)
     return value
+
+
+def glance(data: bytes, *names: str, what: str = "the body") -> Any:
+    """Of the object in `data` the fields of these names, as `parse` gives them, at a third of it.
+
+    All of it is seen to be JSON that is not too deep; texts and numbers that are passed over are
+    judged by whoever reads them. Anything but an object comes whole. ContractError as of `parse`.
+    """
+    found = _passing_over(data, names) if msgspec is not None else None
+    if found is None:
+        value = parse(data, what=what)
+        if value.__class__ is not dict:
+            return value
+        found = {name: value[name] for name in names if name in value}
+    return found
 
 
 def parse_own(data: bytes) -> Any:
@@ -141,6 +163,25 @@ def _quickly(data: bytes) -> Any:
         return _loads(data)
     except ValueError:
         return _MISSING
+
+
+def _passing_over(data: bytes, names: tuple[str, ...]) -> dict[str, Any] | None:
+    """These fields; None where `parse` may say anything else of them, or of the whole."""
+    if (b"\\" in data and b"\\u0000" in data) or not _surely_shallow(data):
+        return None
+    try:
+        values = _reader_of(names).decode(data)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        return None
+    pairs = zip(names, msgspec.structs.astuple(values), strict=True)
+    return {name: value for name, value in pairs if value is not msgspec.UNSET}
+
+
+@lru_cache(100)
+def _reader_of(names: tuple[str, ...]) -> Any:
+    fields = [(f"field_{at}", object, msgspec.UNSET) for at in range(len(names))]
+    spelt = {field[0]: name for field, name in zip(fields, names, strict=True)}
+    return msgspec.json.Decoder(msgspec.defstruct("Glance", fields, rename=spelt))
 
 
 def _has_long_number(data: bytes) -> bool:
