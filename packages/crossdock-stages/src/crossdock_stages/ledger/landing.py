@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from crossdock.identity import fingerprint
 from sqlalchemy.engine import Connection
 
-from crossdock_stages.ledger.statements import Statement, among
+from crossdock_stages.ledger.statements import Statement, among, found_otherwise
 from crossdock_stages.ledger.store import upsert
 from crossdock_stages.ledger.tables import (
     cursors,
@@ -140,7 +140,10 @@ _MARK = Statement(
     lambda _: (
         landing.update()
         # a repetition that comes late must not open what was settled meanwhile
-        .where(landing.c.id == sa.bindparam("row_id"), landing.c.settled.is_(False))
+        .where(
+            landing.c.id == sa.bindparam("row_id"),
+            found_otherwise(landing.c.settled).is_(False),
+        )
         .values(
             state=sa.bindparam("became"),
             events=sa.bindparam("said"),
@@ -192,7 +195,7 @@ _SETTLE_SINGLE = Statement(lambda _: _settling().where(landing.c.events.not_like
 _SAID_MORE = Statement(
     lambda _: sa.select(landing.c.id, landing.c.events).where(
         landing.c.id.in_(among("ids")),
-        landing.c.settled.is_(False),
+        found_otherwise(landing.c.settled).is_(False),
         landing.c.events.like("%,%"),
     )
 )
@@ -312,7 +315,7 @@ _ON_THE_WAY = Statement(
         .where(
             landing.c.connection == sa.bindparam("connection"),
             landing.c.entity_key.in_(among("keys")),
-            landing.c.settled.is_(False),
+            found_otherwise(landing.c.settled).is_(False),
             landing.c.mode == "",
         )
         .order_by(landing.c.received_at)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from crossdock.errors import ConfigError
 from sqlalchemy.engine import Connection
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in `migrations/versions`; a test compares."""
 
 

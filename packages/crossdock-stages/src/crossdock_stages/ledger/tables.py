@@ -70,7 +70,8 @@ landing = Table(
     Column("mode", String(16), nullable=False, server_default=""),
     Column("settled", Boolean, nullable=False, doc="nothing more can be lost of it"),
     UniqueConstraint("connection", "delivery_id"),
-    Index("ix_landing_unsettled", "settled", "published_at"),
+    # all that counting by state needs, so that no payload is read for it
+    Index("ix_landing_standing", "settled", "state", "published_at"),
     Index("ix_landing_entity", "connection", "entity_key"),
 )
 
@@ -229,8 +230,8 @@ outbox = Table(
     Column("publishes", Integer, nullable=False, server_default="1"),
     Column("state", String(16), nullable=False, doc="open, done, exception or dead"),
     Column("closed_at", Float),
-    Index("ix_outbox_open", "state", "published_at"),
-    Index("ix_outbox_sequence", "connection", "entity_key", "state", "seq"),
+    Index("ix_outbox_standing", "state", "connection", "published_at"),
+    Index("ix_outbox_sequence", "connection", "entity_key", "seq"),
     sqlite_autoincrement=True,
 )
 

@@ -11,7 +11,7 @@ from crossdock.bus import Outgoing
 from crossdock.events import Receipt
 from sqlalchemy.engine import Connection
 
-from crossdock_stages.ledger.statements import Statement, among
+from crossdock_stages.ledger.statements import Statement, among, found_otherwise
 from crossdock_stages.ledger.tables import effects, inbox, outbox, waiting
 
 CLAIM = "ce-dataref"
@@ -105,7 +105,7 @@ def close_outgoing(
 _CLOSE = Statement(
     lambda _: (
         outbox.update()
-        .where(outbox.c.id.in_(among("ids")), outbox.c.state == "open")
+        .where(outbox.c.id.in_(among("ids")), found_otherwise(outbox.c.state) == "open")
         .values(state=sa.bindparam("to"), closed_at=sa.bindparam("now"))
     )
 )
@@ -213,7 +213,7 @@ _AHEAD = Statement(
     lambda _: sa.select(outbox.c.entity_key, outbox.c.seq, outbox.c.id).where(
         outbox.c.connection == sa.bindparam("connection"),
         outbox.c.entity_key.in_(among("keys")),
-        outbox.c.state == "open",
+        found_otherwise(outbox.c.state) == "open",
     )
 )
 

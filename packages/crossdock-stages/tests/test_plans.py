@@ -1,0 +1,87 @@
+"""What a batch costs depends on the batch, not on how much waits behind it or lies in the ledger.
+
+SQLite's own account of how it would find the rows of each statement is what is tested.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crossdock_stages.ledger import Ledger, journey, landing, open_ledger, traffic
+from crossdock_stages.ledger.statements import Statement
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+
+IDS = [f"id_{number}" for number in range(100)]
+BY_WHAT: list[tuple[Statement, dict[str, Any], str]] = [
+    (
+        landing._MARK,
+        {"row_id": "a", "became": "translated", "said": "[]", "because": "", "ended": True},
+        "sqlite_autoindex_landing_1 (id=?)",
+    ),
+    (landing._SETTLE, {"ids": IDS}, "sqlite_autoindex_landing_1 (id=?)"),
+    (landing._SETTLE_SINGLE, {"ids": IDS}, "sqlite_autoindex_landing_1 (id=?)"),
+    (landing._SAID_MORE, {"ids": IDS}, "sqlite_autoindex_landing_1 (id=?)"),
+    (landing._MINE, {"ids": IDS}, "sqlite_autoindex_landing_1 (id=?)"),
+    (
+        landing._ON_THE_WAY,
+        {"connection": "web", "keys": IDS},
+        "ix_landing_entity (connection=? AND entity_key=?)",
+    ),
+    (
+        traffic._CLOSE,
+        {"ids": IDS, "to": "done", "now": 1.0},
+        "sqlite_autoindex_outbox_1 (id=?)",
+    ),
+    (traffic._STANDINGS, {"ids": IDS}, "sqlite_autoindex_outbox_1 (id=?)"),
+    (
+        traffic._AHEAD,
+        {"connection": "erp", "keys": IDS},
+        "ix_outbox_sequence (connection=? AND entity_key=?)",
+    ),
+]
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    async with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as made:
+        yield made
+
+
+@pytest.mark.parametrize(("statement", "values", "index"), BY_WHAT)
+async def test_rows_of_a_batch_are_found_by_what_names_them(
+    ledger: Ledger, statement: Statement, values: dict[str, Any], index: str
+) -> None:
+    def plan(tx: Connection) -> list[str]:
+        text, flat = statement._planned(tx, values).spread(values)
+        found = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", tuple(flat))
+        return [row[3] for row in found]
+
+    first, *_ = await ledger.read(plan)
+    assert first.startswith("SEARCH"), first
+    assert first.endswith(index), first
+
+
+async def test_the_account_reads_no_payload(ledger: Ledger) -> None:
+    """`/status` of a ledger of many gigabytes is answered from indexes."""
+
+    def plans(tx: Connection) -> dict[str, list[str]]:
+        texts: list[tuple[str, Any]] = []
+
+        def note(_c: Any, _k: Any, text: str, values: Any, *_: Any) -> None:
+            texts.append((text, values))
+
+        event.listen(tx, "before_cursor_execute", note)
+        journey.account(tx)
+        event.remove(tx, "before_cursor_execute", note)
+        return {
+            text: [row[3] for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
+            for text, values in texts
+        }
+
+    found = await ledger.read(plans)
+    large = {text: steps for text, steps in found.items() if "landing" in text or "outbox" in text}
+    assert len(large) == 3
+    for text, steps in large.items():
+        assert "USING COVERING INDEX" in steps[0], (text, steps)
