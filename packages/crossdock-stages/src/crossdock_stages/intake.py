@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -114,12 +114,16 @@ class Intake:
             self._door = [one for one in self._door if not one[1].done()]
             if len(self._door) >= DOOR:
                 raise UnavailableError(f"{DOOR} wait for the ledger already", outcome="not_sent")
-        answer: asyncio.Future[tuple[str, Verdict]] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[tuple[str, Verdict]] = loop.create_future()
         self._door.append((row, answer))
         if self._lander is None:
             self._lander = asyncio.create_task(self._empty_door(), name="land")
-        async with _patience():
+        timer = loop.call_later(LAND_S, _too_late, answer)
+        try:
             return await answer
+        finally:
+            timer.cancel()
 
     async def _empty_door(self) -> None:
         try:
@@ -179,9 +183,12 @@ class Intake:
             reason=str(error),
             pointer=error.pointer,
         )
-        async with _patience():
-            burying = self.house.ledger.write(lambda tx: desk.bury(tx, [stuck], now))
-            await asyncio.shield(burying)
+        burying = asyncio.ensure_future(
+            self.house.ledger.write(lambda tx: desk.bury(tx, [stuck], now))
+        )
+        if not (await asyncio.wait({burying}, timeout=LAND_S))[0]:
+            raise _stands_still()
+        burying.result()
         return Accepted("dead_" + digest("intake", mark), "new")
 
     async def relay(self) -> None:
@@ -287,20 +294,17 @@ class Intake:
         await self._publish([self.topology.raw(row) for row in fresh])
 
 
-@contextlib.asynccontextmanager
-async def _patience() -> AsyncIterator[None]:
-    """UnavailableError, outcome `unknown`, after LAND_S: the ledger stands still.
+def _too_late(answer: "asyncio.Future[tuple[str, Verdict]]") -> None:
+    if not answer.done():
+        answer.set_exception(_stands_still())
 
-    What was given to it may be kept all the same; the sender comes again with the same id, and the
-    sweeper tells the line.
+
+def _stands_still() -> UnavailableError:
+    """What was given to the ledger may be kept all the same.
+
+    The sender comes again with the same id, and the sweeper tells the line.
     """
-    try:
-        async with asyncio.timeout(LAND_S):
-            yield
-    except TimeoutError:
-        raise UnavailableError(
-            f"the ledger did not answer within {LAND_S:.0f} s", outcome="unknown"
-        ) from None
+    return UnavailableError(f"the ledger did not answer within {LAND_S:.0f} s", outcome="unknown")
 
 
 def _row(connection: str, raw: Raw, road: str) -> Landed:
