@@ -103,6 +103,29 @@ def test_polling() -> None:
     assert [raw.delivery_id for raw in second] == ["order:3:3"]
 
 
+def test_polling_stays_behind_the_present_second() -> None:
+    poll = page("polling")["poll_seconds"]
+    rows = [{"id": str(i), "updated_at": f"2026-01-01T00:00:0{i}Z"} for i in (1, 2, 3)]
+    present = ["Thu, 01 Jan 2026 00:00:04 GMT"]
+
+    async def orders(request: Request) -> Response:
+        left = [one for one in rows if one["updated_at"] >= request.query_params.get("since", "")]
+        return JSONResponse({"items": left, "next": None}, headers={"date": present[0]})
+
+    async def read() -> list[Any]:
+        async with (
+            serve(Starlette(routes=[Route("/orders", orders)]), dated=False) as url,
+            Http(name="acme", base_url=url) as http,
+        ):
+            first = [raw async for raw in poll(http, None)]
+            present[0] = "Thu, 01 Jan 2026 00:00:05 GMT"
+            return [first, [raw async for raw in poll(http, first[-1].cursor)]]
+
+    first, second = asyncio.run(read())
+    assert [raw.key for raw in first] == ["order:1", "order:2"]
+    assert [raw.key for raw in second] == ["order:2", "order:3"]
+
+
 def test_a_snapshot() -> None:
     snapshot = page("polling")["snapshot"]
 

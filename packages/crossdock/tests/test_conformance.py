@@ -87,6 +87,22 @@ def test_who_states_nothing_is_not_told_what_to_copy() -> None:
     assert "3.19" not in said
 
 
+@pytest.mark.parametrize(
+    ("played", "behind", "word"),
+    [
+        (True, "vendor's", ""),
+        (True, "our own", ""),  # waits for this machine's second to end
+        (True, "", "told under the known id 'order:o-1:"),
+        (False, "vendor's", "gives no `change_at`"),  # it may be right, but nobody has seen it
+    ],
+)
+def test_two_changes_in_a_second(played: bool, behind: str, word: str) -> None:
+    subject = sabotage.coarse(played, behind)
+    outcome = conformance.run_check(subject, CHECKS["poll.tells-both-changes-of-one-second"])
+    assert (outcome.state == "passed") == (word == ""), outcome.said
+    assert word in outcome.said
+
+
 def test_what_the_vendor_refuses_the_second_time_says_where_to_look_first() -> None:
     outcome = conformance.run_check(sabotage.refusing(), CHECKS["apply.twice-changes-once"])
     assert "done already and delivered again: RejectedError" in outcome.said

@@ -813,6 +813,37 @@ async def test_the_vendors_own_id_of_a_request_is_in_the_error(name: str) -> Non
     assert "(request id req-77)" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("dates", "moment"),
+    [
+        ([b"Thu, 01 Jan 2026 00:00:03 GMT"], "2026-01-01T00:00:03+00:00"),
+        # a proxy's beside the vendor's
+        (
+            [b"Sun, 29 Nov 2026 06:48:23 GMT", b"Thu, 01 Jan 2026 00:00:03 GMT"],
+            "2026-01-01T00:00:03+00:00",
+        ),
+        ([], None),
+        ([b"soon"], None),
+        ([b"Thu, 41 Jan 2026 00:00:03 GMT"], None),
+    ],
+)
+async def test_the_vendors_present_is_the_date_of_its_answer(
+    dates: list[bytes], moment: str | None
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"date", one) for one in dates]
+        await send({"type": "http.response.start", "status": 204, "headers": headers})
+        await send({"type": "http.response.body"})
+
+    async with serve(app, dated=False) as url, Http(name="acme", base_url=url) as http:
+        answer = await http.get("x")
+    if moment is not None:
+        assert answer.date.isoformat() == moment
+    else:
+        with pytest.raises(ContractError, match="no Date by which to tell the vendor's present"):
+            _ = answer.date
+
+
 async def test_headers_of_the_author_win_over_the_clients_own() -> None:
     async def echo(request: Request) -> Response:
         return JSONResponse(dict(request.headers))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -21,7 +22,7 @@ import crossdock
 import toy
 import toybox
 from crossdock.canonical import Money
-from crossdock.reading import Whole, since_1970
+from crossdock.reading import Whole, moment_of, since_1970
 from crossdock.testing.conformance import Answer, Refusal, Subject
 from crossdock.testing.coverage import Coverage
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, field_validator
@@ -313,6 +314,29 @@ def _set(**values: Any) -> Callable[[crossdock.Raw], crossdock.Raw]:
         return raw
 
     return change
+
+
+def coarse(played: bool = True, behind: str = "") -> Subject:
+    """The only version is a second. `behind`: by whose clock nothing of the present is told."""
+
+    async def poll(self: Toy, cursor: Any) -> Any:
+        params = {"limit": "100"} | ({"since": cursor} if cursor else {})
+        page = await self.http.get("orders", params=params)
+        now = {"": None, "vendor's": page.date, "our own": datetime.now(UTC)}[behind]
+        for one in page.json()["items"]:
+            if now and moment_of(one["updated_at"]) > now - timedelta(seconds=1):
+                return
+            raw = self.record(one, one)
+            raw.delivery_id = f"{raw.key}:{one['updated_at'][:19]}"
+            yield raw
+
+    def change_at(box: toybox.ToyBox, number: int, moment: datetime) -> str:
+        key = toybox.change(box, number)
+        stamp = moment.isoformat().replace("+00:00", ".000000Z")
+        box.orders[f"o-{number}"]["updated_at"] = stamp
+        return key
+
+    return replace(port(poll=poll), change_at=change_at if played else None)
 
 
 async def _strictly_after(self: Toy, cursor: Any) -> Any:
@@ -941,6 +965,7 @@ WRONG: dict[str, Make] = {
     ),
     "poll.resumes-from-every-cursor": lambda: port(poll=_strictly_after),
     "poll.tells-a-later-change": lambda: _polling(_set(delivery_id=lambda raw: raw.key)),
+    "poll.tells-both-changes-of-one-second": coarse,
     "poll.newer-news-has-a-larger-revision": lambda: says(
         _wrap(lambda raw: [_event(raw, revision=10**9 - _body(raw)["version"])])
     ),

@@ -3,6 +3,8 @@
 import re
 import time
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 
@@ -33,6 +35,7 @@ REQUEST_ID_HEADERS = (
 )
 """Where vendors put their own id of a request, the most telling first."""
 DEFAULT_RETRY_AFTER_S = rates.DEFAULT_PAUSE_S
+_DATE = re.compile(r"[0-9]{1,2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _JSON = re.compile(r"[a-z]+/([a-z0-9.+-]+\+)?(json|javascript)\b", re.IGNORECASE)
 
 
@@ -156,6 +159,24 @@ class Response:
     @cached_property
     def _members(self) -> dict[str, bytes]:
         return jsonpieces.members(self.content) or {}
+
+    @property
+    def date(self) -> datetime:
+        """The vendor's present second when it answered, by its own clock (Date, RFC 9110 6.6.1).
+
+        Of two dates, as a proxy may make of it, the last is the vendor's. ContractError: no date.
+        """
+        told = str(self.headers.get("date", ""))
+        found = _DATE.findall(told)
+        try:
+            return parsedate_to_datetime(found[-1]).replace(tzinfo=UTC)
+        except (IndexError, ValueError):
+            shown = jsontext.shorten(told)
+            raise ContractError(
+                f"the answer to {self._what} has no Date by which to tell the vendor's present: "
+                f"{shown}",
+                request_id=self.request_id,
+            ) from None
 
     @property
     def request_id(self) -> str | None:

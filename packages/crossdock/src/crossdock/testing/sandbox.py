@@ -57,12 +57,17 @@ def make(name: str) -> Sandbox:
 
 
 @asynccontextmanager
-async def serve(app: AsgiApp, port: int = 0) -> AsyncIterator[str]:
-    """Serve an ASGI application on loopback within this event loop; yields its URL."""
+async def serve(app: AsgiApp, port: int = 0, *, dated: bool = True) -> AsyncIterator[str]:
+    """Serve an ASGI application on loopback within this event loop; yields its URL.
+
+    Each answer has the Date of this machine, unless the application is `dated` by itself (False).
+    """
     import uvicorn
 
     sock = listen(port)
-    config = uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="off", access_log=False, date_header=dated
+    )
     config.load()
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)

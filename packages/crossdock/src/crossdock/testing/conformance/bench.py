@@ -4,6 +4,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property, partial
 from importlib import import_module
 from typing import Any, TypeVar
@@ -58,6 +59,12 @@ class Bench:
         change = self.case.need("change", "polls")
         with _authors("change"):
             return str(await _maybe(change(self.box, number)))
+
+    async def change_at(self, number: int, moment: datetime) -> str:
+        """See `Subject.change_at`."""
+        change = self.case.need("change_at", "polls")
+        with _authors("change_at"):
+            return str(await _maybe(change(self.box, number, moment)))
 
     def command(self, type_: str, number: int = 1) -> Command[Any]:
         """See `Subject.commands`."""
@@ -160,7 +167,7 @@ class Case:
         box = self.sandbox() if box is None else box
         wire = Wire(box.app)
         try:
-            async with serve(wire) as url:
+            async with serve(wire, dated=False) as url:
                 made = self.configure({**self.given(box, url), **(config or {})})
                 async with self.open(made, timeout_s=timeout_s) as port:
                     yield Bench(self, box, url, wire, port, made)

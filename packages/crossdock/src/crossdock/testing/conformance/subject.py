@@ -6,6 +6,7 @@ every failure at the wire between the connector and its sandbox.
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,10 @@ class Subject:
     change: Callable[[Box, int], str | Awaitable[str]] | None = None
     """Somebody changes the `number`-th thing at the vendor (again), so that the next poll tells
     it; returns the `Raw.key` under which it is told. Polls only."""
+
+    change_at: Callable[[Box, int, datetime], str | Awaitable[str]] | None = None
+    """The same at this moment of the vendor's clock, something else each time. Needed where the
+    only version is a time of whole seconds: the kit changes one thing twice within one."""
 
     commands: Mapping[str, Callable[[Box, int], Command[Any]]] = field(default_factory=dict)
     """For every command handled: prepare the sandbox (an order to ship) and make the `number`-th

@@ -8,6 +8,8 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Literal
 
 Kind = Literal["answer", "cut", "lost", "instead", "silent"]
@@ -74,6 +76,8 @@ class Wire:
         self._app = app
         self._plan: Plan | None = None
         self._number = 0
+        self.present: datetime | None = None
+        """The vendor's clock as its answers tell it; None: the sandbox's own, or this machine's."""
         self.seen: list[Seen] = []
         self.hit: list[tuple[Seen, Fault]] = []
 
@@ -106,6 +110,25 @@ class Wire:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """See the module."""
+        await self._pass(scope, receive, self._dated(send))
+
+    def _dated(self, send: Any) -> Any:
+        """With one Date, `present` or the sandbox's own; what has two is read as either."""
+
+        async def dated(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = message["headers"]
+                own = [value for name, value in headers if name.lower() == b"date"]
+                if self.present is not None or not own:
+                    told = format_datetime(self.present or datetime.now(UTC), usegmt=True)
+                    rest = [pair for pair in headers if pair[0].lower() != b"date"]
+                    message = {**message, "headers": [*rest, (b"date", told.encode())]}
+            await send(message)
+
+        dated.__self__ = send.__self__  # type: ignore[attr-defined] - `_cut` asks for the transport
+        return dated
+
+    async def _pass(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["path"].startswith("/_sandbox/"):
             await self._app(scope, receive, send)
             return
