@@ -134,7 +134,8 @@ class _DecimalText:
 
 
 def _plain(value: Decimal) -> str:
-    return format(value, "f")
+    text = str(value)
+    return text if "E" not in text else format(value, "f")
 
 
 Amount = Annotated[

@@ -194,7 +194,7 @@ class _Writer:
             node = self._meant(node["schema"])
         cls = node["cls"]
         if cls not in self._leaves:
-            self._leaves[cls] = self._struct(cls, _fields(node), after)
+            self._leaves[cls] = self._struct(cls, plain_fields(node), after)
         return self._leaves[cls]
 
     def _struct(
@@ -314,7 +314,7 @@ def _function(node: Mapping[str, Any]) -> Callable[..., Any]:
     return function
 
 
-def _fields(node: Mapping[str, Any]) -> Mapping[str, Any]:
+def plain_fields(node: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields of a model that is nothing but its fields."""
     only(node, "cls", "schema", "config", "custom_init", "root_model")
     config = node.get("config") or {}
