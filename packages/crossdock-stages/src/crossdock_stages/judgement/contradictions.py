@@ -72,11 +72,12 @@ def _cancelled_too_late(
 
 def _currencies(order: Order, book: Book, speaker: str) -> Iterator[Contradiction]:
     currency = order.currency
-    for what, money in _amounts(order):
+    for what, line, money in _amounts(order):
         if money is not None and money.currency != currency:
+            name = f"{what} {line}" if line else what
             yield Contradiction(
                 "two_currencies",
-                f"{speaker} says the order is in {currency}, and that {what} is "
+                f"{speaker} says the order is in {currency}, and that {name} is "
                 f"{money.amount} {money.currency}",
             )
             return
@@ -88,28 +89,33 @@ def _currencies(order: Order, book: Book, speaker: str) -> Iterator[Contradictio
         )
 
 
-def _amounts(order: Order) -> Iterator[tuple[str, Money | None]]:
-    """Every amount of an order that is in its currency; what the customer saw is not."""
+def _amounts(order: Order) -> Iterator[tuple[str, str, Money | None]]:
+    """Every amount of an order that is in its currency, with its name and that of its line; what
+    the customer saw is not in it."""
     for line in order.lines:
-        name = line.line_id
-        yield f"the price of line {name}", line.unit_price
-        yield f"what was given back for line {name}", line.refunded
-        yield from ((f"a discount of line {name}", one.amount) for one in line.discounts)
-        yield from ((f"a tax of line {name}", one.amount) for one in line.taxes)
+        yield "the price of line", line.line_id, line.unit_price
+        yield "what was given back for line", line.line_id, line.refunded
+        for off in line.discounts:
+            yield "a discount of line", line.line_id, off.amount
+        for tax in line.taxes:
+            yield "a tax of line", line.line_id, tax.amount
     for carriage in order.shipping:
-        yield "the price of carriage", carriage.price
-        yield from (("a discount of carriage", one.amount) for one in carriage.discounts)
-        yield from (("a tax of carriage", one.amount) for one in carriage.taxes)
-    yield from (("a tax", one.amount) for one in order.taxes)
+        yield "the price of carriage", "", carriage.price
+        for off in carriage.discounts:
+            yield "a discount of carriage", "", off.amount
+        for tax in carriage.taxes:
+            yield "a tax of carriage", "", tax.amount
+    for tax in order.taxes:
+        yield "a tax", "", tax.amount
     totals, payment = order.totals, order.payment
-    yield "its total", totals.total
-    yield "its subtotal", totals.subtotal
-    yield "its discount", totals.discount
-    yield "its carriage", totals.shipping
-    yield "its tax", totals.tax
-    yield "what was authorised", payment.authorised
-    yield "what was captured", payment.captured
-    yield "what was refunded", payment.refunded
+    yield "its total", "", totals.total
+    yield "its subtotal", "", totals.subtotal
+    yield "its discount", "", totals.discount
+    yield "its carriage", "", totals.shipping
+    yield "its tax", "", totals.tax
+    yield "what was authorised", "", payment.authorised
+    yield "what was captured", "", payment.captured
+    yield "what was refunded", "", payment.refunded
 
 
 def _money(order: Order, speaker: str) -> Iterator[Contradiction]:
