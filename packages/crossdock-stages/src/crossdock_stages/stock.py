@@ -61,6 +61,11 @@ class Reservation:
     expires_at: float
     taken_at: float = 0.0
 
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What there is one reservation for: order, line, SKU, location."""
+        return (self.order_id, self.line_id, self.sku, self.location)
+
     def counts(self, position: Position, now: float, settle_s: float) -> bool:
         """Whether it still has to be left out of the owner's figure.
 

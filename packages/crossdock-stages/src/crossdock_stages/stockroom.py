@@ -359,7 +359,7 @@ class Stockroom:
             self._aside[spot] += sign * self._counted((row,))
 
     def _add(self, row: Reservation) -> _Key:
-        key = _key(row)
+        key = row.key
         if before := self.reservations.get(key):
             self._sum(before, -1)
         self.reservations[key] = row
@@ -376,7 +376,7 @@ class Stockroom:
 
     def _end(self, rows: Iterable[Reservation]) -> None:
         for row in list(rows):
-            key = _key(row)
+            key = row.key
             if before := self.reservations.pop(key, None):
                 self._sum(before, -1)
             self._at.get((row.sku, row.location), {}).pop(key, None)
@@ -477,10 +477,6 @@ class Stockroom:
         self.offers[key] = offer
         self._offered.add(key)
         return wish
-
-
-def _key(row: Reservation) -> _Key:
-    return (row.order_id, row.line_id, row.sku, row.location)
 
 
 def _wish(offer: Offer, there: Spotted) -> Wish:
