@@ -5,7 +5,7 @@
     shown      what a channel shows as stock, beside what it was told; what another system has
                booked, beside what the owner holds
     executed   orders that the executing system should hold, beside what it does
-    booked     the same of returns, refunds and statements
+    booked     the same of returns, refunds, payments and statements, at who books or pays them
 
 A repair is one of three: `land` (the owner's record goes through the line as if it had come by
 itself; deterministic ids make a repetition harmless), `tell` (the owner's word is told again),
@@ -31,7 +31,7 @@ from crossdock_stages.reconcile.basis import (
     read,
     tell,
 )
-from crossdock_stages.reconcile.booked import booked
+from crossdock_stages.reconcile.booked import asked_in, booked
 from crossdock_stages.reconcile.executed import executed
 from crossdock_stages.reconcile.facts import doubtful, facts, shipped
 from crossdock_stages.reconcile.repairs import apply
@@ -65,7 +65,8 @@ async def compare(
         if not isinstance(port, Snapshots):
             report.skipped.append(f"{name} cannot say what it holds (port Snapshots)")
             continue
-        async for page in _told(report, name, port, *windows):
+        asked = [one for one in windows if _counts(name, one.kind, domain, rules)]
+        async for page in _told(report, name, port, *asked):
             said = read(name, connectors[name], page, report)
             unsure, known = await ledger.read(lambda tx, s=said: doubtful(tx, s))  # type: ignore[misc]
             told = tell(connectors[name], unsure, report)
@@ -92,9 +93,18 @@ async def compare(
             count(report, len(said), found)
     if domain == "orders":
         await executed(report, table, ports, connectors, ledger, window)
-    if domain in {"returns", "settlement"}:
-        await booked(report, table, ports, connectors, ledger, since=since, until=until)
+    if domain in {"returns", "payments", "settlement"}:
+        asked_for = asked_in(domain, rules)
+        await booked(report, asked_for, ports, connectors, ledger, since=since, until=until)
     return report
+
+
+def _counts(name: str, kind: str, domain: str, rules: Rules) -> bool:
+    """Whether its word on this kind is compared here: a channel's on refunds only where payment
+    services leave it a word, and theirs is compared with the payments."""
+    if domain != "returns" or kind != "refund" or not rules.payers:
+        return True
+    return name in rules.refund_for
 
 
 async def _told(

@@ -21,6 +21,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "fulfillment": ("fulfillment",),
     "returns": ("return", "refund"),
     "pricing": ("price",),
+    "payments": ("payment", "refund", "payout"),
     "settlement": ("settlement",),
 }
 """The domains that can be compared, and the kinds of entity that are asked for."""

@@ -1,6 +1,6 @@
-"""Returns, refunds and statements at the system that books them, beside what it was asked."""
+"""Returns, refunds, payments and statements at who books or pays them, beside what was asked."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from crossdock.connector import Connector, Ignore, Snapshots, Window
@@ -10,13 +10,32 @@ from crossdock.events import Raw
 from crossdock_stages.ledger import Ledger
 from crossdock_stages.reconcile.basis import KINDS, Report, count, pages
 from crossdock_stages.reconcile.executed import missing
-from crossdock_stages.rules import Domain
+from crossdock_stages.rules import Domain, Rules
 from crossdock_stages.translate import meant
+
+Asked = Sequence[tuple[str, tuple[str, ...]]]
+"""Who was asked to create things of which kinds."""
+
+
+def asked_in(domain: str, rules: Rules) -> Asked:
+    """Who books what in this domain; of payments also who is asked to pay refunds."""
+    if domain != "payments":
+        return [(target, KINDS[domain]) for target in _booking(rules.domains[domain])]
+    books = _booking(rules.domains["orders"]) if "orders" in rules.domains else ()
+    return [
+        *((one, ("refund",)) for one in rules.able(rules.payers, "refund.create")),
+        *((one, ("payment",)) for one in rules.able(books, "payment.create")),
+    ]
+
+
+def _booking(table: Domain) -> Iterator[str]:
+    targets = {table.execute, *(one.execute for one in table.overrides)} - {None}
+    yield from sorted(str(name) for name in targets)
 
 
 async def booked(
     report: Report,
-    table: Domain,
+    asked: Asked,
     ports: Mapping[str, object],
     connectors: Mapping[str, Connector],
     ledger: Ledger,
@@ -24,14 +43,13 @@ async def booked(
     since: datetime | None,
     until: datetime | None,
 ) -> None:
-    """Compare each system that books them; only whether it has what it was asked to book."""
-    targets = {table.execute, *(one.execute for one in table.overrides)} - {None}
-    for target in sorted(str(name) for name in targets):
+    """Compare each of them; only whether it has what it was asked to create."""
+    for target, kinds in asked:
         port = ports.get(target)
         if not isinstance(port, Snapshots):
             report.skipped.append(f"{target} cannot say what it holds (port Snapshots)")
             continue
-        for kind in KINDS[report.domain]:
+        for kind in kinds:
             window = Window(kind=kind, since=since, until=until)
             held: set[str] = set()
             try:
