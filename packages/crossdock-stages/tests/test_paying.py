@@ -238,6 +238,7 @@ async def test_a_wish_is_paid_where_the_money_came_from_and_booked_once(world: W
     assert await world.asked() == ["refund.create at erp"]
     booked = (await world.commands("erp"))[-1]
     assert (booked.state, booked.order.id, booked.lines) == ("succeeded", ORDER, (line,))
+    assert booked.payment == EntityRef(id=entity_id("pay", "payment", "ch_1"), native_id="ch_1")
     assert (booked.reason, booked.refs) == (
         "return",
         (Ref(connection="web", kind="refund", value="R1"),),

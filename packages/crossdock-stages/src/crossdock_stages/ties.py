@@ -62,8 +62,11 @@ def _is_tied(one: News, rules: Rules) -> bool:
 def _tied(one: News, order: str | None, wish: str) -> News:
     ref = one.data.order  # type: ignore[attr-defined]
     native = ref.native_id if ref is not None else None
-    known = EntityRef(id=order, native_id=native)
-    data = one.data.model_copy(update={"order": known})
+    known: dict[str, EntityRef] = {"order": EntityRef(id=order, native_id=native)}
+    if isinstance(one.data, Refund) and one.data.payment is not None:
+        (payment,) = _payments(one) or (None,)  # who books it knows the payment by our id
+        known["payment"] = EntityRef(id=payment, native_id=one.data.payment.native_id)
+    data = one.data.model_copy(update=known)
     return replace(one, data=data, text=b"", tie=Tie(told=one.data, wish=wish))
 
 

@@ -32,11 +32,12 @@ from {{ cookiecutter.__package }}.sandbox import {{ cookiecutter.__class }}Sandb
 
 HERE = Path(__file__).parent
 DATA = (HERE / "samples" / "{{ cookiecutter.__record }}.json").read_bytes()
-EXAMPLE = Sample(topic="{{ cookiecutter.__record }}", data=DATA, says=("{{ cookiecutter.__event }}",))
+SAYS = ("{{ cookiecutter.__event }}",{{ ' "refund.succeeded", "refund.pending"' if cookiecutter.__record == "payment" }})
+EXAMPLE = Sample(topic="{{ cookiecutter.__record }}", data=DATA, says=SAYS)
 NEWER = Sample(
     topic="{{ cookiecutter.__record }}",
     data=json.dumps({**json.loads(DATA), "version": 8}).encode(),
-    says=("{{ cookiecutter.__event }}",),
+    says=SAYS,
 )
 {% if cookiecutter.news != "polling" %}
 
@@ -77,11 +78,12 @@ def wish(_: {{ cookiecutter.__class }}Sandbox, number: int) -> Command[Any]:
 {%- else %}
     data = Refund(
         order=EntityRef(id=f"ord_{number}"),
+        payment=EntityRef(id=f"pay_{number}", native_id=f"payment-{number}"),
         state="pending",
         amount=Money(amount=Decimal(number), currency="EUR"),
         requested_at=datetime(2026, 1, 1, tzinfo=UTC),
     )
-    native = {f"ord_{number}": f"order-{number}"}
+    native = {f"pay_{number}": f"payment-{number}"}
 {%- endif %}
     return Command(
         id=f"cmd_{number}",

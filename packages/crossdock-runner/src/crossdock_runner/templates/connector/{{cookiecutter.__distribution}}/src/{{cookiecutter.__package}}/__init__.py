@@ -20,6 +20,7 @@ def register_connectors(register: crossdock.Register) -> None:
         open=open_{{ cookiecutter.__package }},
         translate=translate,
         handles=("{{ cookiecutter.__command }}",),
+        tells=("{{ cookiecutter.__event.split('.')[0] }}",{{ ' "refund"' if cookiecutter.__record == "payment" }}),
 {%- if cookiecutter.news != "webhooks" %}
         poll_every_s=60,  # FILL IN: how often the vendor's rate limit lets the whole poll run
 {%- endif %}

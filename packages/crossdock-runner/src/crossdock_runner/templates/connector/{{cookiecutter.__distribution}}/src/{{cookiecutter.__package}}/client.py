@@ -145,8 +145,10 @@ def _body(command: crossdock.Command[Any]) -> dict[str, Any]:
     """The wish in the vendor's words. FILL IN: everything the vendor wants to know."""
     data = command.data
 {%- if cookiecutter.__made == "refunds" %}
-    order = command.native_id(data.order.id)
-    return {"order": order, "amount": f"{data.amount.amount:f}", "currency": data.amount.currency}
+    if data.state != "pending":  # it would be paid a second time
+        raise crossdock.RejectedError(f"a refund that is {data.state}", reason="not_pending")
+    payment, money = data.payment.native_id, data.amount
+    return {"payment": payment, "amount": f"{money.amount:f}", "currency": money.currency}
 {%- elif cookiecutter.__made == "jobs" %}
     lines = [{"sku": line.sku, "quantity": f"{line.requested:f}"} for line in data.lines]
     return {"warehouse": data.location, "lines": lines}

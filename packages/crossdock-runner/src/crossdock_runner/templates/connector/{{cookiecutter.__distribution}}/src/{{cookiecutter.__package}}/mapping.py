@@ -8,35 +8,24 @@ a field.
 from collections.abc import Iterator
 
 import crossdock
-from crossdock.canonical import (
-{%- if cookiecutter.__record == "order" %}
-    Entity,
-    Money,
-    Order,
-    OrderLine,
-    Totals,
-{%- elif cookiecutter.__record == "level" %}
-    Entity,
-    InventoryLevel,
-{%- elif cookiecutter.__record == "parcel" %}
-    Entity,
-    Package,
-    TrackingEvent,
-{%- elif cookiecutter.__record == "payment" %}
-    Entity,
-    EntityRef,
-    Money,
-    Payment,
-{%- else %}
-    Entity,
-    Money,
-    Product,
+{% if cookiecutter.__record == "payment" -%}
+from crossdock.canonical import Entity, EntityRef, Money, Payment, Ref, Refund
+{%- elif cookiecutter.__record == "order" -%}
+from crossdock.canonical import Entity, Money, Order, OrderLine, Totals
+{%- elif cookiecutter.__record == "level" -%}
+from crossdock.canonical import Entity, InventoryLevel
+{%- elif cookiecutter.__record == "parcel" -%}
+from crossdock.canonical import Entity, Package, TrackingEvent
+{%- else -%}
+from crossdock.canonical import Entity, Money, Product
 {%- endif %}
-)
 from crossdock.jsontext import shorten
 from crossdock.reading import {{ "" if cookiecutter.__record == "parcel" else "Amount, " }}Count, Moment, Shape, Text, TypedDict
 
 TOPIC = "{{ cookiecutter.__record }}"
+{%- if cookiecutter.__record == "payment" %}
+STATES = ("pending", "succeeded", "failed")  # FILL IN: the vendor's words for these
+{%- endif %}
 
 
 class Head(TypedDict):
@@ -90,6 +79,16 @@ class Body(Head):
     carrier: Text
     scans: list[Scan]
 {% elif cookiecutter.__record == "payment" %}
+class Back(TypedDict):
+    """One refund of a payment."""
+
+    id: Text
+    reference: Text | None
+    status: Text
+    amount: Amount
+    at: Moment
+
+
 class Body(Head):
     """One payment."""
 
@@ -99,6 +98,7 @@ class Body(Head):
     currency: Text
     authorised: Amount
     captured: Amount
+    refunds: list[Back]
 {% else %}
 class Body(Head):
     """One product."""
@@ -125,6 +125,10 @@ def translate(raw: crossdock.Raw) -> Iterator[crossdock.Event[Entity]]:
         native_id=body["id"],
         revision=body["version"],
     )
+{%- if cookiecutter.__record == "payment" %}
+    for back in body["refunds"]:
+        yield _refund(body, back)
+{%- endif %}
 
 
 def _entity(body: Body) -> Entity:
@@ -172,6 +176,7 @@ def _entity(body: Body) -> Entity:
 {%- elif cookiecutter.__record == "payment" %}
     currency = body["currency"]
     return Payment(
+        # the name that the shop gave with the payment: its id or number of the order
         order=EntityRef(native_id=body["order"]),
         method=body["method"],
         currency=currency,
@@ -180,6 +185,22 @@ def _entity(body: Body) -> Entity:
         source_status=body["status"],
         updated_at=body["updated_at"],
     )
+
+
+def _refund(body: Body, back: Back) -> crossdock.Event[Refund]:
+    """Its order is that of its payment; our reference says which wish it answers."""
+    state = back["status"] if back["status"] in STATES else "other"
+    ours = back["reference"]
+    data = Refund(
+        order=EntityRef(),
+        payment=EntityRef(native_id=body["id"]),
+        refs=(Ref(connection="crossdock", kind="refund", value=ours),) if ours else (),
+        state=state,
+        amount=Money(amount=back["amount"], currency=body["currency"]),
+        requested_at=back["at"],
+    )
+    type_ = f"refund.{state if state in STATES else 'pending'}"
+    return crossdock.Event(type=type_, data=data, native_id=back["id"], revision=body["version"])
 {%- else %}
     return Product(
         sku=body["sku"],

@@ -168,6 +168,11 @@ class {{ cookiecutter.__class }}Sandbox:
         if key not in self.keys:
             self.keys[key] = f"{{ cookiecutter.__made }}-{len(self.{{ cookiecutter.__made }}) + 1}"
             self.{{ cookiecutter.__made }}[self.keys[key]] = body
+{%- if cookiecutter.__made == "refunds" %}
+            if paid := self.records.get(body["payment"]):
+                back = {**body, "id": self.keys[key], "status": "succeeded", "at": paid["updated_at"]}
+                self.put({**paid, "refunds": [*paid["refunds"], back]})
+{%- endif %}
         return JSONResponse({"id": self.keys[key]}, 201)
 
     async def _find(self, request: Request) -> Response:
