@@ -449,6 +449,7 @@ class TestJourney:
             things.refer(
                 tx,
                 [
+                    CrossReference("web", "order", "450", "ord_1"),
                     CrossReference("erp", "order", "S00042", "ord_1"),
                     CrossReference("erp", "order.part", "line-3", "ord_1/1"),
                 ],

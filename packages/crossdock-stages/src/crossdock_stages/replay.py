@@ -23,9 +23,9 @@ from sqlalchemy.engine import Connection
 from crossdock_stages import judgement
 from crossdock_stages.ledger import desk, things, traffic
 from crossdock_stages.ledger.desk import Stuck
-from crossdock_stages.ledger.journey import find
+from crossdock_stages.ledger.finding import find, landed_about, landed_as
 from crossdock_stages.ledger.landing import Landed, row_to_landed
-from crossdock_stages.ledger.tables import effects, inbox, landing, outbox
+from crossdock_stages.ledger.tables import effects, landing, outbox
 from crossdock_stages.rules import Rules
 from crossdock_stages.topology import REPLAY, Topology
 from crossdock_stages.translate import Said, say
@@ -64,16 +64,8 @@ def select(tx: Connection, wanted: Selection) -> list[str]:
     query = sa.select(landing.c.id).order_by(landing.c.received_at, landing.c.id)
     if wanted.reference is not None:
         ids = find(tx, wanted.reference)
-        told = sa.select(inbox.c.landing_id).where(
-            sa.or_(inbox.c.entity_id.in_(ids), inbox.c.entity_key.in_(ids))
-        )
-        query = query.where(
-            sa.or_(
-                landing.c.id == wanted.reference,
-                landing.c.delivery_id == wanted.reference,
-                landing.c.id.in_(told),
-            )
-        )
+        rows = {*landed_as(tx, wanted.reference), *landed_about(tx, ids)}
+        query = query.where(landing.c.id.in_(rows))
     if wanted.connection is not None:
         query = query.where(landing.c.connection == wanted.connection)
     if wanted.topic is not None:

@@ -238,6 +238,7 @@ class Stockkeeper:
                 sa.select(effects.c.receipt_at - outbox.c.created_at)
                 .select_from(outbox.join(effects, effects.c.command_id == outbox.c.id))
                 .where(outbox.c.connection == channel, outbox.c.type == "inventory.publish")
+                .where(outbox.c.state == "done", outbox.c.published_at >= now - 3600)
                 .where(effects.c.receipt_at.is_not(None), outbox.c.created_at >= now - 3600)
                 .order_by(outbox.c.seq.desc())
                 .limit(1000)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from crossdock_stages.book import Book
 from crossdock_stages.ledger import orders
+from crossdock_stages.ledger.finding import values_of
 from crossdock_stages.ledger.settling import Case
 from crossdock_stages.ledger.tables import entities, outbox, reservations, waiting
 
@@ -72,9 +73,12 @@ def _books(tx: Connection, keys: set[str]) -> Mapping[str, Book]:
 def _bodies(tx: Connection, keys: set[str]) -> Mapping[str, bytes]:
     """What the executing system was asked to create for these orders."""
     out = {}
+    targets = values_of(tx, outbox.c.connection)
     for part in _parts(keys):
         query = sa.select(outbox.c.entity_id, outbox.c.body).where(
-            outbox.c.entity_id.in_(part), outbox.c.type == "order.create"
+            outbox.c.connection.in_(targets),
+            outbox.c.entity_key.in_(part),
+            outbox.c.type == "order.create",
         )
         for row in tx.execute(query):
             out[row.entity_id] = bytes(row.body)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.ledger import orders
+from crossdock_stages.ledger.finding import all_of, find, landed_about, landed_as, values_of
 from crossdock_stages.ledger.tables import (
     cross_references,
     dead_letters,
@@ -50,67 +51,43 @@ class Journey:
     dead: int
 
 
-def find(tx: Connection, reference: str) -> list[str]:
-    """Canonical ids that any kind of reference stands for.
-
-    Canonical id, number (with or without `#`), native id, event id, command id, landing id,
-    delivery id.
-    """
-    ids: set[str] = set()
-    ids.update(_all(tx, sa.select(entities.c.id).where(entities.c.id == reference)))
-    labels = {reference, f"#{reference}", reference.removeprefix("#")}
-    ids.update(_all(tx, sa.select(entities.c.id).where(entities.c.label.in_(labels))))
-    ids.update(_all(tx, sa.select(entities.c.id).where(entities.c.native_id == reference)))
-    ids.update(
-        _all(
-            tx,
-            sa.select(cross_references.c.canonical_id).where(
-                cross_references.c.native_id == reference,
-                cross_references.c.kind.not_like("%.part"),
-            ),
-        )
-    )
-    ids.update(_all(tx, sa.select(inbox.c.entity_id).where(inbox.c.event_id == reference)))
-    ids.update(_all(tx, sa.select(outbox.c.entity_id).where(outbox.c.id == reference)))
-    rows = _all(
-        tx,
-        sa.select(landing.c.id).where(
-            sa.or_(landing.c.id == reference, landing.c.delivery_id == reference)
-        ),
-    )
-    ids.update(_all(tx, sa.select(inbox.c.entity_id).where(inbox.c.landing_id.in_(rows))))
-    return sorted(ids)
-
-
 def journey(tx: Connection, reference: str) -> Journey | None:
     """Everything about what `reference` stands for; None when the ledger knows nothing of it.
 
     What belongs to an order (its shipments, its commands) is told with it.
     """
     ids = set(find(tx, reference))
-    rows = _landing_rows(tx, reference, ids)
+    rows = _landing_rows(tx, [*landed_as(tx, reference), *landed_about(tx, ids)])
     if not ids and not rows:
         return None
-    ids |= set(_all(tx, sa.select(inbox.c.entity_id).where(inbox.c.entity_key.in_(ids))))
-    ids |= set(_all(tx, sa.select(outbox.c.entity_id).where(outbox.c.entity_key.in_(ids))))
+    ids |= set(all_of(tx, sa.select(inbox.c.entity_id).where(inbox.c.entity_key.in_(ids))))
+    keys = ids | set(all_of(tx, sa.select(inbox.c.entity_key).where(inbox.c.entity_id.in_(ids))))
+    targets = values_of(tx, outbox.c.connection)
+    of_these = sa.and_(outbox.c.connection.in_(targets), outbox.c.entity_key.in_(keys))
+    asked = sa.select(outbox.c.entity_id).where(of_these, outbox.c.entity_key.in_(ids))
+    ids |= set(all_of(tx, asked))
     found = tx.execute(sa.select(entities).where(entities.c.id.in_(ids))).all()
     commands = tx.execute(
         sa.select(outbox, effects)
         .select_from(outbox.outerjoin(effects, effects.c.command_id == outbox.c.id))
-        .where(outbox.c.entity_id.in_(ids), outbox.c.connection != "")
+        .where(of_these, outbox.c.entity_id.in_(ids))
     ).all()
     message_ids = {row[1] for row in commands} | {row.id for row in rows}
-    message_ids |= set(_all(tx, sa.select(inbox.c.event_id).where(inbox.c.entity_id.in_(ids))))
+    message_ids |= set(all_of(tx, sa.select(inbox.c.event_id).where(inbox.c.entity_id.in_(ids))))
     message_ids |= {event for row in rows for event in json.loads(row.events)}
-    stuck = tx.execute(sa.select(waiting).where(waiting.c.message_id.in_(message_ids))).all()
+
+    def of_messages(table: sa.Table) -> Any:
+        """As their index has it: which stage, which message."""
+        stages = values_of(tx, table.c.stage)
+        return sa.and_(table.c.stage.in_(stages), table.c.message_id.in_(message_ids))
+
+    stuck = tx.execute(sa.select(waiting).where(of_messages(waiting))).all()
     desk = tx.execute(
         sa.select(exceptions).where(
-            sa.or_(exceptions.c.message_id.in_(message_ids), exceptions.c.entity_id.in_(ids))
+            sa.or_(of_messages(exceptions), exceptions.c.entity_id.in_(ids))
         )
     ).all()
-    dead = tx.execute(
-        sa.select(dead_letters).where(dead_letters.c.message_id.in_(message_ids))
-    ).all()
+    dead = tx.execute(sa.select(dead_letters).where(of_messages(dead_letters))).all()
     steps = [_landed(row) for row in rows]
     for row in tx.execute(sa.select(inbox).where(inbox.c.entity_id.in_(ids))):
         what = f"{row.type} from {row.connection}: {row.outcome}"
@@ -149,7 +126,7 @@ def journey(tx: Connection, reference: str) -> Journey | None:
     )
 
 
-def _landing_rows(tx: Connection, reference: str, ids: Iterable[str]) -> Sequence[Any]:
+def _landing_rows(tx: Connection, ids: Iterable[str]) -> Sequence[Any]:
     columns = (
         landing.c.id,
         landing.c.connection,
@@ -161,18 +138,7 @@ def _landing_rows(tx: Connection, reference: str, ids: Iterable[str]) -> Sequenc
         landing.c.events,
         landing.c.publishes,
     )
-    by_event = sa.select(inbox.c.landing_id).where(
-        sa.or_(inbox.c.entity_id.in_(ids), inbox.c.entity_key.in_(ids))
-    )
-    return tx.execute(
-        sa.select(*columns).where(
-            sa.or_(
-                landing.c.id.in_(by_event),
-                landing.c.id == reference,
-                landing.c.delivery_id == reference,
-            )
-        )
-    ).all()
+    return tx.execute(sa.select(*columns).where(landing.c.id.in_(set(ids)))).all()
 
 
 def _waits(attempts: int) -> str:
@@ -208,10 +174,6 @@ def _command(row: Any) -> list[Step]:
         what = f"{verb} at {target}: asked {row[effects.c.attempts]} times, no receipt yet"
         steps.append(Step(row[effects.c.intent_at], "deliver", what, "", row[outbox.c.id]))
     return steps
-
-
-def _all(tx: Connection, query: Any) -> list[str]:
-    return [str(value) for value in tx.execute(query).scalars()]
 
 
 @dataclass(frozen=True, kw_only=True)
