@@ -122,7 +122,8 @@ __all__ = sorted(_WHERE)  # noqa: PLE0605 - computed so that it cannot disagree 
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'crossdock' has no attribute {name!r}")
-    return getattr(import_module(_WHERE[name]), name)
+    value = globals()[name] = getattr(import_module(_WHERE[name]), name)  # asked for once
+    return value
 
 
 def __dir__() -> list[str]:
