@@ -22,6 +22,7 @@ from crossdock_odoo.mapping import plain
 FREE_DIGITS = 10
 """Digits of a unit price where Odoo keeps all (19); a double carries 15 to 17 in all."""
 
+NOTHING = Decimal(0)
 ZERO_DECIMALS = frozenset(
     [
         "BIF",
@@ -159,25 +160,22 @@ def positions(
 
 def own_taxes(taxes: Sequence[TaxLine]) -> tuple[TaxLine, ...]:
     """Those that the merchant owes: what a marketplace remits itself is not in these books."""
-    return tuple(tax for tax in taxes if tax.remitted_by != "marketplace")
+    return tuple([tax for tax in taxes if tax.remitted_by != "marketplace"])
 
 
 def remitted(taxes: Sequence[TaxLine], *, included: bool | None = None) -> Decimal:
     """What a marketplace remits itself; of prices that contain it, of others, or both."""
-    return sum(
-        (
-            tax.amount.amount
-            for tax in taxes
-            if tax.remitted_by == "marketplace" and included in (None, tax.included)
-        ),
-        Decimal(0),
-    )
+    found = NOTHING
+    for tax in taxes:
+        if tax.remitted_by == "marketplace" and included in (None, tax.included):
+            found += tax.amount.amount
+    return found
 
 
 def owed(order: Order) -> Decimal:
     """What the order comes to for the merchant: the channel's total less what it remits itself."""
-    goods = sum((remitted(line.taxes) for line in order.lines), Decimal(0))
-    carriage = sum((remitted(line.taxes) for line in order.shipping), Decimal(0))
+    goods = sum([remitted(line.taxes) for line in order.lines], NOTHING)
+    carriage = sum([remitted(line.taxes) for line in order.shipping], NOTHING)
     return order.totals.total.amount - goods - carriage
 
 
@@ -310,7 +308,7 @@ def _net(line: OrderLine, quantity: Decimal) -> Decimal:
 
 
 def _sum(discounts: Sequence[Discount]) -> Decimal:
-    return sum((discount.amount.amount for discount in discounts), Decimal(0))
+    return sum([discount.amount.amount for discount in discounts], NOTHING)
 
 
 def _rest_text(line: OrderLine, *, discount_shown: bool) -> str:
