@@ -27,6 +27,7 @@ MODULES = (
     "witness",
     "errors",
     "polls",
+    "clocks",
     "applies",
     "batches",
     "snapshots",

@@ -125,7 +125,7 @@ class Wire:
                     message = {**message, "headers": [*rest, (b"date", told.encode())]}
             await send(message)
 
-        dated.__self__ = send.__self__  # type: ignore[attr-defined] - `_cut` asks for the transport
+        vars(dated)["__self__"] = send.__self__  # `_cut` asks it for the transport
         return dated
 
     async def _pass(self, scope: Any, receive: Any, send: Any) -> None:
