@@ -272,6 +272,20 @@ def test_faults() -> None:
     asyncio.run(ask())
 
 
+def test_a_command_about_another_entity() -> None:
+    text = (ROOT / "docs/guides/conformance.md").read_text()
+    (block,) = [one for one in PYTHON.findall(text) if "def shipment" in one]
+    names: dict[str, Any] = {}
+    exec(block, names)
+
+    class Box:
+        def put(self, number: int) -> dict[str, str]:
+            return {"id": f"order-{number}"}
+
+    command = names["shipment"](Box(), 3)
+    assert command.native_id(command.data.order.id) == "order-3"
+
+
 def test_the_subject_of_the_conformance_guide_names_real_parts() -> None:
     from crossdock.testing.conformance import Subject
 

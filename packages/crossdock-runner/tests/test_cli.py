@@ -94,7 +94,8 @@ class TestTranslate:
         assert event["type"] == "crossdock.order.placed.v1"
         assert event["data"]["note"] == "ä"
         assert event["specversion"] == "1.0"
-        (verdict,) = event["checks"]
+        unpaid, verdict = event["checks"]
+        assert unpaid.startswith("check payment: it would wait: 0 of ")
         assert verdict.endswith("a person would have to look: there is no delivery address")
         shown = clean(run("translate", "acme-shop", "order.json"), 0).stdout
         assert "order.placed  ord_" in shown

@@ -14,6 +14,7 @@ from crossdock.testing import conformance
 from crossdock.testing.conformance import Subject
 from crossdock.testing.conformance.quality import Quality
 from crossdock.testing.coverage import Coverage, UntranslatableError, main
+from crossdock.testing.printing import grouped
 
 sys.path.insert(0, str(Path(__file__).parent / "conformance"))
 import sabotage
@@ -268,13 +269,13 @@ from crossdock.testing.coverage import Coverage
 def translate(raw):
     raise Ignore("nothing")
 
-SAMPLE = Sample(topic="t", data=b'{"a": 1, "b": {"c": 2}}')
+SAMPLE = Sample(topic="t", data=b'{"a": 1, "b": {"c": 2, "d": 3}}')
 COVERAGE = Coverage(name="items", samples=[SAMPLE], translate=translate)
 SUBJECT = Subject(connector="toy", features=Features(), coverage=[COVERAGE])
 """
     )
     assert main(["--skeleton", str(tmp_path)]) == 1
-    assert capsys.readouterr().out == 'items\n{\n    "/a": "",\n    "/b/c": ""\n}\n'
+    assert capsys.readouterr().out == 'items\n{\n    "/a": "",\n    "/b/**": ""\n}\n'
 
 
 def test_a_tier_that_is_written_by_hand_is_refused(tmp_path: Path) -> None:
@@ -298,3 +299,18 @@ def test_nothing_follows_from_some_checks_alone() -> None:
     quality, _ = conformance.examine(toybox.subject(), ["plugin.is-found"])
     assert quality.states == {"plugin.is-found": "passed"}
     assert quality.tier is None
+
+
+def test_a_pattern_stands_for_all_below_where_nothing_is_explained() -> None:
+    left = ["/a/b/c", "/a/b/d", "/a/e", "/f/g", "/h/*/i", "/h/*/j"]
+    assert grouped(left, ["/a/x", "/f/k"]) == ["/a/b/**", "/a/e", "/f/g", "/h/**"]
+
+
+def test_a_reader_who_goes_ends_a_command_without_a_traceback() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m crossdock.testing.conformance --list | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")

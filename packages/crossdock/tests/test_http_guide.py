@@ -5,6 +5,7 @@ import inspect
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from crossdock.connector import Context
@@ -36,6 +37,8 @@ async def answer(request: Request) -> Response:
             return JSONResponse({"errors": ["no lines"]}, 422)
         case "/orders":
             return JSONResponse({"orders": [1, 2]})
+        case "/refunds":
+            return JSONResponse(dict(parse_qsl((await request.body()).decode())))
         case "/token":
             return JSONResponse({"access_token": "token-1", "expires_in": 3600})
         case "/login":
@@ -94,4 +97,4 @@ async def test_example(number: int) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 9
+    assert len(EXAMPLES) == 10

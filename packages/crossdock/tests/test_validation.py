@@ -154,6 +154,8 @@ def test_a_schema_is_found_by_the_name_of_its_class_too(name: str) -> None:
     assert schemas.model_named(name) is InventoryLevel
     with pytest.raises(ContractError, match="did you mean inventory"):
         schemas.model_named("inventori")
+    with pytest.raises(ContractError, match=r"'address' is no entity .* shown within .*order"):
+        schemas.model_named("address")
 
 
 def test_quick_and_careful_agree_when_the_quick_one_is_not_installed() -> None:

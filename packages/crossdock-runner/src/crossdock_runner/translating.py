@@ -63,12 +63,14 @@ def translate_file(
 
 
 def _verdicts(one: Said) -> list[str]:
-    """What the line's own checks would find amiss in an order, where they were switched on."""
+    """What the line's own checks would say to an order, where they were switched on."""
     if one.envelope.kind != "order":
         return []
-    found = run(("tax", "shipping"), Order.parse(one.body), Evidence())
+    found = run(("payment", "tax", "shipping"), Order.parse(one.body), Evidence())
+    then = {"hold": "it would wait"}
     return [
-        f"check {verdict.check}: a person would have to look: {verdict.reason}"
+        f"check {verdict.check}: {then.get(verdict.outcome, 'a person would have to look')}: "
+        f"{verdict.reason}"
         for verdict in found
         if verdict.outcome != "pass"
     ]

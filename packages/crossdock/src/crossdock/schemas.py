@@ -58,9 +58,18 @@ def model_named(name: str) -> type[Entity]:
     plain = re.sub("[^a-z]", "", name.lower())
     if plain in by_class:
         return by_class[plain]
+    within = [of for of, model in ENTITIES.items() if plain in map(str.lower, _parts(model))]
+    if within:
+        raise ContractError(
+            f"{name!r} is no entity but a part of one; it is shown within {', '.join(within)}"
+        )
     near = difflib.get_close_matches(name, [*ENTITIES, *known], 1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise ContractError(f"there is no schema {name!r}; {hint}known: {', '.join(known)}")
+
+
+def _parts(model: type[Entity]) -> Iterator[str]:
+    return (cls.__name__ for cls in _classes(model))
 
 
 def version(model: type[Entity]) -> str:

@@ -142,15 +142,15 @@ class Http:
         return await self.request("GET", path, **options)
 
     async def post(self, path: str, **options: Any) -> Response:
-        """POST; see `request`."""
+        """POST; the body is `json=`, `form=` or `content=`. See `request`."""
         return await self.request("POST", path, **options)
 
     async def put(self, path: str, **options: Any) -> Response:
-        """PUT; see `request`."""
+        """PUT; the body is `json=`, `form=` or `content=`. See `request`."""
         return await self.request("PUT", path, **options)
 
     async def patch(self, path: str, **options: Any) -> Response:
-        """PATCH; see `request`."""
+        """PATCH; the body is `json=`, `form=` or `content=`. See `request`."""
         return await self.request("PATCH", path, **options)
 
     async def delete(self, path: str, **options: Any) -> Response:
@@ -180,6 +180,7 @@ class Http:
     ) -> Response:
         """Send one request within `timeout_s`, the last byte of the answer included.
 
+        The body is `json`, or `form` (x-www-form-urlencoded), or `content` (bytes as they are).
         `accept` lists statuses of 400 and above that the caller wants as a Response, because the
         vendor says in the body what they mean. `bucket` and `cost` say what the call takes of
         which rate budget. It is repeated only as `retry` allows: safe methods, calls with an

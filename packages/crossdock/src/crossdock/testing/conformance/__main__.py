@@ -12,6 +12,7 @@ from pathlib import Path
 from crossdock.testing.conformance.kit import TIERS, checks
 from crossdock.testing.conformance.quality import FILE, examine, file_of, read
 from crossdock.testing.conformance.subject import Subject
+from crossdock.testing.printing import until_nobody_reads
 
 
 def subject_of(folder: Path) -> Subject:
@@ -99,4 +100,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(until_nobody_reads(main))

@@ -42,7 +42,9 @@ async def complete(case: Case) -> None:
             there = set(holds(bench.box, kind))
             if not there:
                 raise Failed(
-                    f"the sandbox holds no {kind}", "let changes or commands make some, or seed it"
+                    f"the sandbox holds no {kind}",
+                    "every kind in Features(snapshots=…) must be there: let changes or commands "
+                    "make some, or put one into the sandbox as it starts (no other check minds)",
                 )
             lost, more = there - set(told), set(told) - there
             if lost or more:

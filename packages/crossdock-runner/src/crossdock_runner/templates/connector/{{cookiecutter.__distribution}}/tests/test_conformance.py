@@ -61,7 +61,7 @@ def wish(_: {{ cookiecutter.__class }}Sandbox, number: int) -> Command[Any]:
     """The number-th `{{ cookiecutter.__command }}`, about an entity of its own."""
 {%- if cookiecutter.__made == "stock" %}
     data = InventoryLevel(sku=f"TEE-{number}", location="WH", available=Decimal(10 + number))
-    native: dict[str, str] = {}
+    native: dict[str, str] = {}  # what the wish names beside itself: our id to the vendor's
 {%- elif cookiecutter.__made == "jobs" %}
     line = FulfillmentOrderLine(line_id="1", sku="TEE-S", requested=Decimal(number))
     data = FulfillmentOrder(

@@ -1,11 +1,11 @@
 """Crossdock speaks {{ cookiecutter.title }}.
 
-API: https://docs.{{ cookiecutter.name }}.example (FILL IN: page and version).
+API: FILL IN, the page of its documentation and the version.
 """
 
 import crossdock
 
-from {{ cookiecutter.__package }}.client import open_{{ cookiecutter.__package }}
+from {{ cookiecutter.__package }}.client import open_{{ cookiecutter.__open }}
 from {{ cookiecutter.__package }}.config import {{ cookiecutter.__class }}Config
 from {{ cookiecutter.__package }}.mapping import translate
 
@@ -17,7 +17,7 @@ def register_connectors(register: crossdock.Register) -> None:
         "{{ cookiecutter.name }}",
         title="{{ cookiecutter.title }}",
         config={{ cookiecutter.__class }}Config,
-        open=open_{{ cookiecutter.__package }},
+        open=open_{{ cookiecutter.__open }},
         translate=translate,
         handles=("{{ cookiecutter.__command }}",),
         tells=("{{ cookiecutter.__event.split('.')[0] }}",{{ ' "refund"' if cookiecutter.__record == "payment" }}),

@@ -24,8 +24,8 @@ from crossdock.http import Http{{ ", by_cursor" if cookiecutter.news != "webhook
 {%- endif %}
 from crossdock.reading import Shape, Text, TypedDict
 
+from {{ cookiecutter.__package }} import mapping
 from {{ cookiecutter.__package }}.config import {{ cookiecutter.__class }}Config
-from {{ cookiecutter.__package }}.mapping import HEAD, TOPIC
 
 
 class _Made(TypedDict):
@@ -90,8 +90,8 @@ class {{ cookiecutter.__class }}:
         raw = crossdock.Raw(
             request.headers.get("x-{{ cookiecutter.name }}-topic", ""), data=request.body
         )
-        head = HEAD.read(raw)
-        raw.key = f"{TOPIC}:{head['id']}"
+        head = mapping.HEAD.read(raw)
+        raw.key = f"{mapping.TOPIC}:{head['id']}"
         raw.delivery_id = f"{raw.topic}:{head['id']}:{head['version']}"
         return raw
 {% endif %}
@@ -103,9 +103,9 @@ class {{ cookiecutter.__class }}:
             self.http, "{{ cookiecutter.__record }}s", following="/next", param="page", params=params
         ):
             for record in page.records("/items"):  # each as it was sent; the page is not parsed
-                raw = crossdock.Raw(TOPIC, data=record)
-                head = HEAD.read(raw)
-                raw.key = f"{TOPIC}:{head['id']}"
+                raw = crossdock.Raw(mapping.TOPIC, data=record)
+                head = mapping.HEAD.read(raw)
+                raw.key = f"{mapping.TOPIC}:{head['id']}"
                 raw.delivery_id = f"{raw.key}:{head['version']}"
                 raw.cursor = head["updated_at"]
                 yield raw
@@ -159,7 +159,7 @@ def _body(command: crossdock.Command[Any]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def open_{{ cookiecutter.__package }}(
+async def open_{{ cookiecutter.__open }}(
     config: {{ cookiecutter.__class }}Config, context: crossdock.Context
 ) -> AsyncIterator[{{ cookiecutter.__class }}]:
     """Nothing is sent until a port is used."""

@@ -7,6 +7,7 @@ from pydantic import Field, HttpUrl, SecretStr
 class {{ cookiecutter.__class }}Config(crossdock.Config):
     """One account."""
 
+    # FILL IN: where the vendor has one address for everybody, give it as the default
     url: HttpUrl
     """The address of the API: `https://api.{{ cookiecutter.name }}.example/v1`."""
 {%- if cookiecutter.authentication == "basic" %}
