@@ -27,6 +27,7 @@ def register_connectors(register: crossdock.Register) -> None:
             "fulfillment",
             "inventory",
             "order",
+            "promise",
             "settlement",
             "settlement_line",
         ),
