@@ -50,8 +50,9 @@ async def one_second(case: Case) -> None:
         told = next((raw.delivery_id for raw in second if raw.key == key), None)
         raise Failed(
             f"{key!r} changed twice in the second {moment:%H:%M:%S}; the second change is "
-            + (f"told under the known id {told!r}" if told else "not told"),
-            _STAY_BEHIND,
+            + (f"told under the known id {told!r}" if told else "not told when it is over"),
+            _STAY_BEHIND
+            + ("" if early else "; a delay by our own clock: make it short in Subject(config=…)"),
         )
 
 
