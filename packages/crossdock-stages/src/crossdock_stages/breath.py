@@ -19,9 +19,14 @@ class Breath:
         self._turn_began = 0.0
         self._asked = False
 
+    @property
+    def due(self) -> bool:
+        """Whether this turn is used up: who asks first need not await for nothing."""
+        return time.monotonic() - self._turn_began >= SLICE_S
+
     async def __call__(self) -> None:
         """At once, or in a later turn, behind whatever has come by then."""
-        while time.monotonic() - self._turn_began >= SLICE_S:
+        while self.due:
             if not self._asked:  # runs before anybody who sleeps from here on
                 self._asked = True
                 asyncio.get_running_loop().call_soon(self._begin)

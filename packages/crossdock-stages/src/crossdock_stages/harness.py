@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from crossdock.bus import Bus, Delivery, Lane, Outgoing
 from crossdock.errors import ContractError, CrossdockError, UnavailableError
 from crossdock.events import Envelope
+from crossdock.frozen import made_at_once
 from crossdock.identity import digest
 from sqlalchemy.engine import Connection
 
@@ -46,6 +47,7 @@ LOST = "~lost"
 """Parts the id of a message that was lost from how often it was sent before."""
 
 
+@made_at_once
 @dataclass(frozen=True)
 class Item:
     """One message as a stage sees it."""
@@ -257,8 +259,10 @@ class Worker:
     async def _open(self, deliveries: list[Delivery]) -> list[Item]:
         items: list[Item] = []
         broken: list[Stuck] = []
+        breath = self.house.breath
         for delivery in deliveries:
-            await self.house.breath()
+            if breath.due:
+                await breath()
             try:
                 envelope = Envelope.read(delivery.headers)
             except ContractError as error:
@@ -285,9 +289,11 @@ def _anew(deliveries: Sequence[Delivery], outgoing: Iterable[Outgoing]) -> list[
 
     A stream that was purged remembers the old ids for two minutes and would drop it.
     """
-    marks = [delivery.headers.get(MSG_ID, "").partition(LOST)[2] for delivery in deliveries]
-    mark = max(marks, default="")
-    return [replace(one, id=f"{one.id}{LOST}{mark}") if mark else one for one in outgoing]
+    ids = [delivery.headers.get(MSG_ID, "") for delivery in deliveries]
+    mark = max([one.partition(LOST)[2] for one in ids if LOST in one], default="")
+    if not mark:
+        return list(outgoing)
+    return [replace(one, id=f"{one.id}{LOST}{mark}") for one in outgoing]
 
 
 def _unreadable(stage: str, delivery: Delivery, error: ContractError) -> Stuck:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from operator import attrgetter
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import quote, unquote
 
@@ -17,6 +16,7 @@ from crossdock import jsontext
 from crossdock.canonical import ENTITIES, Entity
 from crossdock.canonical.eventtypes import EVENTS
 from crossdock.errors import ContractError
+from crossdock.frozen import made_at_once
 
 E_co = TypeVar("E_co", bound=Entity, covariant=True)
 
@@ -278,7 +278,8 @@ def revision_of(moment: datetime | str) -> str:
     return f"{text}Z" if at.microsecond else f"{text}.000000Z"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@made_at_once
+@dataclass(frozen=True, kw_only=True)
 class Envelope:
     """CloudEvents attributes of one message on the bus.
 
@@ -329,26 +330,31 @@ class Envelope:
     def headers(self) -> dict[str, str]:
         """NATS headers; empty attributes are left out, non-ASCII text is percent-encoded."""
         out = {"ce-specversion": "1.0", "content-type": "application/json"}
-        values = zip(_HEADERS.values(), _VALUES(self), strict=True)
-        out.update({header: value for header, value in values if value})
+        out.update({_HEADERS[name]: value for name, value in vars(self).items() if value})
         text = "".join(out.values())
-        if not _plain(text) or (" " in text and any(v != v.strip() for v in out.values())):
+        if not text.isascii() or text.encode().translate(None, _SIMPLE):
             out = {header: _as_header(value) for header, value in out.items()}
         return out
 
     @classmethod
     def read(cls, headers: Mapping[str, str] | None) -> Self:
         """ContractError names the first required attribute that is missing."""
-        headers = headers or {}
         values = {
-            _ATTRIBUTES[name]: value for name, value in headers.items() if name in _ATTRIBUTES
+            _ATTRIBUTES[name]: value
+            for name, value in (headers or {}).items()
+            if name in _ATTRIBUTES
         }
         if "%" in "".join(values.values()):
             values = {name: unquote(value) for name, value in values.items()}
         for required in ("id", "source", "type"):
             if not values.get(required):
                 raise ContractError(f"a message without the header ce-{required} cannot be routed")
-        return cls(**{**_UNSAID, **values})
+        for name in ("subject", "key", "time", "connection"):  # the others have a default
+            if name not in values:
+                values[name] = ""
+        envelope = cls.__new__(cls)
+        _put(envelope, values)
+        return envelope
 
     def with_claim(self, claim: str) -> Self:
         """The same envelope for a body that is kept in the ledger under `claim`."""
@@ -387,8 +393,9 @@ _HEADERS = {
     "claim": "ce-dataref",
 }
 _ATTRIBUTES = {header: attribute for attribute, header in _HEADERS.items()}
-_VALUES = attrgetter(*_HEADERS)
-_UNSAID = dict.fromkeys(("subject", "key", "time", "connection"), "")
+_put: Any = vars(Envelope)["__dict__"].__set__
+_SIMPLE = bytes(range(ord("!"), ord("~") + 1)).replace(b"%", b"")
+"""What a header brings through as it is, wherever it stands."""
 
 
 def _plain(text: str) -> bool:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from crossdock import jsontext
 from crossdock.bus import Outgoing
 from crossdock.events import Receipt
+from crossdock.frozen import made_at_once
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.ledger.statements import Statement, among, found_otherwise
@@ -17,6 +18,7 @@ from crossdock_stages.ledger.tables import effects, inbox, outbox, waiting
 CLAIM = "ce-dataref"
 
 
+@made_at_once
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """One event in the inbox, with what became of it."""
@@ -49,6 +51,7 @@ def add_seen(tx: Connection, rows: Sequence[Seen]) -> None:
 _ADD_SEEN = Statement(lambda insert: insert(inbox).on_conflict_do_nothing())
 
 
+@made_at_once
 @dataclass(frozen=True, kw_only=True)
 class ToSend:
     """One message of the outbox; `connection` is the target, empty for an event.

@@ -20,6 +20,7 @@ from nats.aio.msg import Msg
 from crossdock.bus.link import Link
 from crossdock.bus.wire import FastClient, header_block
 from crossdock.errors import CrossdockError, PermanentError, UnavailableError
+from crossdock.frozen import made_at_once
 
 try:
     from orjson import loads as _loads
@@ -42,7 +43,8 @@ class Ack(NamedTuple):
     duplicate: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@made_at_once
+@dataclass(frozen=True, kw_only=True)
 class Outgoing:
     """One message to publish; `id` becomes its `Nats-Msg-Id`."""
 
@@ -145,15 +147,15 @@ class Publisher:
             commands = []
             for token in tokens:
                 message = self._pending[token].message
-                if (size := message.size) > client.max_payload:
+                if (command := _command(message, self._prefix + token)) is None:
+                    self._settle(token, _unsayable(message))
+                elif len(command) > client.max_payload and message.size > client.max_payload:
                     # nats-py counts the body alone and the server then cuts the connection for good
                     answer = PermanentError(
-                        f"message {message.id} has {size} bytes with headers, "
+                        f"message {message.id} has {message.size} bytes with headers, "
                         f"the bus takes {client.max_payload}: send a claim check"
                     )
                     self._settle(token, answer)
-                elif (command := _command(message, self._prefix + token)) is None:
-                    self._settle(token, _unsayable(message))
                 else:
                     commands.append(command)
             if client.is_connected:

@@ -33,12 +33,14 @@ def header_block(headers: Mapping[str, str]) -> bytes | None:
     """The headers as they travel; None when any of them needs nats-py's own care."""
     if not _all_tokens(headers):
         return None
-    values = "".join(headers.values())
     text = "\r\n".join(map(": ".join, headers.items()))
-    if not (values.isascii() and values.isprintable()) or ":  " in text or " \r" in text + "\r":
-        text = "\r\n".join([f"{name}: {value.strip()}" for name, value in headers.items()])
-        if text.count("\n") != len(headers) - 1 or text.count("\r") != len(headers) - 1:
-            return None
+    if text.isascii():
+        data = text.encode()
+        if data.translate(None, _VISIBLE) == (b" \r\n" * len(headers))[:-2]:  # no value has blanks
+            return b"%b%b\r\n\r\n" % (FIRST_LINE, data)
+    text = "\r\n".join([f"{name}: {value.strip()}" for name, value in headers.items()])
+    if text.count("\n") != len(headers) - 1 or text.count("\r") != len(headers) - 1:
+        return None
     try:
         return b"%b%b\r\n\r\n" % (FIRST_LINE, text.encode())
     except UnicodeEncodeError:  # half of a surrogate pair
@@ -47,22 +49,46 @@ def header_block(headers: Mapping[str, str]) -> bytes | None:
 
 def read_headers(raw: bytes) -> dict[str, str] | None:
     """A received block without its first line; None when it holds anything unusual."""
+    lines = raw.count(b"\r\n") - 1
+    if raw.translate(None, _VISIBLE) == b" \r\n" * lines + b"\r\n":  # no value holds a blank
+        parts = raw.decode("ascii").split()
+        if len(parts) == 2 * lines:
+            try:
+                return dict(
+                    zip(map(_BEFORE_VALUES.__getitem__, parts[::2]), parts[1::2], strict=True)
+                )
+            except KeyError:
+                return None
+    return _read_one_by_one(raw)
+
+
+def _read_one_by_one(raw: bytes) -> dict[str, str] | None:
     text = raw.decode("latin-1")
     if ":  " in text or " \r" in text or not text.endswith("\r\n\r\n"):
         return None
-    lines = text.count("\r\n") - 1
-    flat = text[:-4].replace("\r\n", ": ")
-    parts = flat.split(": ")
-    if len(parts) == 2 * lines:
-        headers = dict(zip(parts[::2], parts[1::2], strict=True))
-    else:  # a value holds ": ", or a line has no colon
-        pairs = [line.split(": ", 1) for line in text[:-4].split("\r\n")]
-        if any(len(pair) != 2 for pair in pairs):
-            return None
-        headers = dict(pairs)
-    if not flat.isprintable() or not raw.isascii() or not _all_tokens(headers):
+    lines = [line.split(": ", 1) for line in text[:-4].split("\r\n")]
+    if any(len(pair) != 2 for pair in lines):
         return None
-    return headers
+    headers = dict(lines)
+    if not "".join(map("".join, lines)).isprintable() or not raw.isascii():
+        return None
+    return headers if _all_tokens(headers) else None
+
+
+class _Names(dict[str, str]):
+    """A name as it stands before its value, with the colon, to the name."""
+
+    def __missing__(self, text: str) -> str:
+        name = text[:-1]
+        if text[-1] != ":" or not _TOKEN(name):
+            raise KeyError(text)
+        if len(self) < _REMEMBERED:
+            self[text] = name
+        return name
+
+
+_BEFORE_VALUES = _Names()
+_VISIBLE = bytes(range(ord("!"), ord("~") + 1))
 
 
 def _all_tokens(headers: Mapping[str, str]) -> bool:
