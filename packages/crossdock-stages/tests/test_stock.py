@@ -773,6 +773,27 @@ async def test_the_lag_buffer_follows_what_is_sold(house: House, make_order: Mak
     assert {InventoryLevel.parse(send.body).available for send in sends} == {D(847)}
 
 
+async def test_a_buffer_that_comes_as_stock_comes_back_is_taken_off_again(
+    house: House, make_order: MakeOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    under = rules("payment", lag_buffer=True, reserve_s=60.0, publish_to=("web",))
+    shop, keeper = Shop(house, under), Stockkeeper(house, TOPOLOGY, under)
+    monkeypatch.setattr(keeper, "_propagation", lambda tx, channel, now: 1.0)
+    await shop.level(10)
+    await shop.tell(make_order(ordered=1), "order.placed")
+    await shop.carried_out()
+
+    async def told(later_s: float, *, measure: bool = True) -> list[Decimal | None]:
+        now = time.time() + later_s
+        sends = await house.ledger.write(lambda tx: keeper._round(tx, now, measure=measure))
+        await shop.carried_out()
+        return [InventoryLevel.parse(send.body).available for send in sends]
+
+    assert await told(0, measure=False) == [D(9)], "what is set aside"
+    assert await told(61) == [], "it lapses, and what is sold meanwhile is kept back instead"
+    assert await told(700) == [D(10)]
+
+
 async def test_news_that_comes_twice_takes_stock_once(house: House, make_order: MakeOrder) -> None:
     shop = Shop(house, rules())
     await shop.level(10)

@@ -10,7 +10,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -119,8 +118,7 @@ class Stockkeeper:
         for key, offer in list(room.offers.items()):
             buffer = buffers.get((key[0], key[1]))
             if buffer is not None and buffer != offer.buffer:
-                room.offers[key] = replace(offer, buffer=buffer)
-                room.touch((key[1], key[2]))
+                room.keep_back(key, buffer)
         for offer in late:
             room.touch((offer.sku, offer.location))
         for spot in again:

@@ -396,6 +396,13 @@ class Stockroom:
         """These are set aside no longer."""
         self._end(rows)
 
+    def keep_back(self, key: tuple[str, str, str], buffer: Decimal) -> None:
+        """A channel's lag buffer is another one: kept also where what it is told stays the same, or
+        it would not be known what to tell when the buffer goes."""
+        self.offers[key] = replace(self.offers[key], buffer=buffer)
+        self._offered.add(key)
+        self.touch(key[1:])
+
     def touch(self, spot: Spot) -> None:
         """Look at this spot again: a buffer has changed, or a channel was not told."""
         self._touched.add(spot)
