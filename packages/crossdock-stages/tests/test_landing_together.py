@@ -36,7 +36,7 @@ class Together(Intake):
     def __init__(self, ledger: Ledger) -> None:
         self.house = type("House", (), {"ledger": ledger})()  # type: ignore[assignment]
         self._door = []
-        self._lander = None
+        self._landers = set()
 
     def _land(self, tx: Any, rows: Any) -> list[Any]:
         tx.sizes.append(len(rows))
@@ -67,6 +67,15 @@ async def test_those_that_come_at_once_share_a_transaction() -> None:
     assert answers == [(name, "new") for name in names]
     assert ledger.sizes == [LAND_BATCH] * 3
     assert await intake._land_soon(row("later")) == ("later", "new")
+
+
+async def test_none_is_left_at_the_door_when_those_before_are_done() -> None:
+    intake = Together(Ledger())
+    for n in range(50):
+        names = [f"r{n}-{which}" for which in range(1 + n % 3)]
+        async with asyncio.timeout(10):
+            answers = await asyncio.gather(*(intake._land_soon(row(name)) for name in names))
+        assert answers == [(name, "new") for name in names]
 
 
 async def test_a_row_that_cannot_land_harms_no_other() -> None:

@@ -8,13 +8,13 @@ A lane is the hash of the key of the entity whose sequence a message belongs to,
 concerns one order travels in one lane, in order.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from crossdock.bus import CLAIM_CHECK_BYTES, Consumer, Outgoing, Stream
 from crossdock.events import Envelope, now_text
 from crossdock.identity import partition
+from crossdock.jsontext import dump_quickly
 
 from crossdock_stages.ledger.landing import Landed
 
@@ -96,7 +96,7 @@ class Topology:
             connection=row.connection,
             landing=row.id,
             topic=row.topic,
-            vendor=json.dumps(dict(row.headers)) if row.headers else "",
+            vendor=dump_quickly(dict(row.headers)).decode() if row.headers else "",
             mode=row.mode,
         )
         address = f"xd.raw.{row.connection}.{self._lane(envelope)}"

@@ -55,6 +55,8 @@ class Writer:
         while self._there.wait():
             self._there.clear()
             batch, self._waiting = self._waiting, []
+            if not batch:  # it was taken with the one before, just before it was told of
+                continue
             database.execute("BEGIN IMMEDIATE")
             # in one statement: between two the interpreter's lock is given away and waited for
             text = INTO + ", ".join([ROW] * len(batch))

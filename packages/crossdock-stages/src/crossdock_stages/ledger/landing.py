@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from crossdock.identity import fingerprint
+from crossdock.jsontext import dump_quickly
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.ledger.statements import Statement, among, found_otherwise
@@ -71,7 +72,7 @@ def land(tx: Connection, rows: Sequence[Landed]) -> list[tuple[str, Verdict]]:
                     "entity_key": row.entity_key,
                     "delivery_id": row.delivery_id,
                     "road": row.road,
-                    "headers": json.dumps(dict(row.headers)),
+                    "headers": dump_quickly(dict(row.headers)).decode(),
                     "body": row.body,
                     "fingerprint": mark,
                     "received_at": row.received_at,

@@ -20,6 +20,8 @@ from crossdock_stages.ledger.store import inserting, sqlite_driver, told
 
 MOST_ROWS = 64
 """In one INSERT, at most."""
+STEP = 8
+"""Above this an INSERT has a multiple of it as rows."""
 Make = Callable[[Any], Any]
 """Is given the dialect's `insert` and returns the statement."""
 
@@ -117,14 +119,14 @@ class _Plan:
         return out
 
     def together(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any]]]:
-        """Inserts of many rows at a time, by powers of two, so that SQLite meets few texts.
+        """Inserts of many rows at a time, of few different numbers, so that SQLite meets few texts.
 
-        Between two rows of an `executemany` the driver gives the interpreter away, and may wait
-        5 ms to have it back from a busy thread.
+        Between two rows of an `executemany`, and several times for each statement, the driver gives
+        the interpreter away, and may wait 5 ms to have it back from a busy thread.
         """
         at, left = 0, len(rows) if self.places else 0
         while left:
-            count = min(1 << (left.bit_length() - 1), MOST_ROWS)
+            count = left if left < STEP else min(left - left % STEP, MOST_ROWS)
             assert self.places is not None
             text = self.text.replace(self.places, ", ".join([self.places] * count), 1)
             yield text, [value for row in rows[at : at + count] for value in self.values(row)]

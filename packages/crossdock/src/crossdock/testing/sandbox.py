@@ -57,16 +57,19 @@ def make(name: str) -> Sandbox:
 
 
 @asynccontextmanager
-async def serve(app: AsgiApp, port: int = 0, *, dated: bool = True) -> AsyncIterator[str]:
+async def serve(
+    app: AsgiApp, port: int = 0, *, dated: bool = True, http: Any = "auto"
+) -> AsyncIterator[str]:
     """Serve an ASGI application on loopback within this event loop; yields its URL.
 
     Each answer has the Date of this machine, unless the application is `dated` by itself (False).
+    `http` is uvicorn's setting of that name.
     """
     import uvicorn
 
     sock = listen(port)
     config = uvicorn.Config(
-        app, log_level="warning", lifespan="off", access_log=False, date_header=dated
+        app, log_level="warning", lifespan="off", access_log=False, date_header=dated, http=http
     )
     config.load()
     server = uvicorn.Server(config)
