@@ -275,5 +275,5 @@ def test_the_authorities_are_read_once() -> None:
     contexts = set()
     for name in ("a", "b"):
         transport = Http(name=name, base_url="https://a.example")._client._transport
-        contexts.add(transport._trust)
+        contexts.add(transport._pool._ssl_context)
     assert len(contexts) == 1

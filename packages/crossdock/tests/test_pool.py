@@ -3,19 +3,13 @@
 import asyncio
 from collections import Counter
 
-import pytest
 from crossdock.errors import UnavailableError
-from crossdock.http import Http, beneath
+from crossdock.http import Http
 
 PLACES = 4
 
 
-@pytest.mark.parametrize("ours", [True, False])
-async def test_a_pool_is_whole_again_after_many_calls_gave_up(
-    ours: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not ours:  # where httptools is not installed, or a proxy is configured
-        monkeypatch.setattr(beneath, "transport", lambda most: None)
+async def test_a_pool_is_whole_again_after_many_calls_gave_up() -> None:
     slow = True
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,14 +1,15 @@
 """One vendor's HTTP, one connection pool.
 
-httpx is imported in this folder alone (import-linter keeps it so), for it may be replaced by its
+The only module that imports httpx (import-linter keeps it so), for httpx may be replaced by its
 continuation one day (research note on httpx2) and connectors must not notice.
 """
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import urlencode
@@ -24,7 +25,6 @@ from crossdock.errors import (
     RejectedError,
     UnavailableError,
 )
-from crossdock.http import beneath
 from crossdock.http.answers import Headers, Response, error_for
 from crossdock.http.auth import Auth, Call
 from crossdock.http.bodies import ENCODINGS, MAX_RESPONSE_BYTES, Body
@@ -101,17 +101,15 @@ class Http:
         try:
             self._client = httpx.AsyncClient(
                 base_url=base_url,
-                verify=beneath.trust(),
+                verify=_trust(),
                 headers={"user-agent": "crossdock", "accept-encoding": ENCODINGS},
                 limits=httpx.Limits(
                     max_connections=max_connections, max_keepalive_connections=max_connections
                 ),
                 follow_redirects=False,
-                transport=beneath.transport(max_connections),
             )
         except httpx.InvalidURL as error:
             raise PermanentError(f"{name}: the address cannot be used: {error}") from error
-        self._client._cookies = beneath.Cookies()
         self._address = lru_cache(maxsize=256)(self._addressed)
         self._origin = _origin(self._client.base_url)
 
@@ -412,6 +410,13 @@ class _Sending(NamedTuple):
     params: Mapping[str, str] | None
     content: bytes | None
     headers: Mapping[str, str]
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Whom we believe over TLS: one context for the process, for reading the authorities' file
+    costs 30 ms of CPU each time, and a connection is opened often (reloads, probes, tests)."""
+    return httpx.create_ssl_context()
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
