@@ -4,10 +4,10 @@ A function that is written for each model puts what is not at its default into a
 makes bytes of the whole (decision 0015; `canonical.wires` is the way back). Of a sum and a line:
 
     def write(s):
-        sku, price, cancelled = pick(s.__dict__)
-        o = {'sku': sku, 'price': {'amount': str((own := price.__dict__)['amount']), …}}
-        if cancelled is not default and cancelled != default:
-            o['cancelled'] = str(cancelled)
+        d = s.__dict__
+        o = {'sku': d['sku'], 'price': {'amount': str((own := d['price'].__dict__)['amount']), …}}
+        if (v := d['cancelled']) is not default and v != default:
+            o['cancelled'] = str(v)
         return o
 
 Whoever uses it asks the model's own serializer when it raises one of UNWRITTEN: a value is not of
@@ -18,7 +18,6 @@ none.
 import functools
 from collections.abc import Callable, Mapping
 from datetime import UTC
-from operator import itemgetter
 from typing import Any
 
 from pydantic import BaseModel
@@ -141,19 +140,19 @@ class _Writer:
             return small
         always: list[str] = []
         sometimes: list[str] = []
-        for at, (name, field) in enumerate(fields.items()):
+        for name, field in fields.items():
             schema = field["schema"]
             if schema["type"] == "default":
                 only(schema, "schema", "default")
-                sometimes += self._optional(name, f"v{at}", schema["schema"], schema["default"])
-            elif sometimes:  # the order of the fields is the order in the bytes
-                sometimes.append(f"o[{name!r}] = {self._said(schema).replace('@', f'v{at}')}")
+                sometimes += self._optional(name, schema["schema"], schema["default"])
+                continue
+            said = self._said(schema).replace("@", f"d[{name!r}]")
+            if sometimes:  # the order of the fields is the order in the bytes
+                sometimes.append(f"o[{name!r}] = {said}")
             else:
-                always.append(f"{name!r}: {self._said(schema).replace('@', f'v{at}')}")
-        pick = self._code.named("pick", itemgetter(*fields))
-        values = ", ".join(f"v{at}" for at in range(len(fields)))
-        lines = [f"{values} = {pick}(s.__dict__)", f"o = {{{', '.join(always)}}}", *sometimes]
-        return f"{self._code.written('write', [*lines, 'return o'])}(@)"
+                always.append(f"{name!r}: {said}")
+        lines = ["d = s.__dict__", f"o = {{{', '.join(always)}}}", *sometimes, "return o"]
+        return f"{self._code.written('write', lines)}(@)"
 
     def _small(self, fields: Mapping[str, Any]) -> str:
         """A model of few plain fields, sums above all: written without a call of a function."""
@@ -168,7 +167,7 @@ class _Writer:
         ]
         return f"{{{', '.join(values)}}}"
 
-    def _optional(self, name: str, value: str, schema: Any, default: Any) -> list[str]:
+    def _optional(self, name: str, schema: Any, default: Any) -> list[str]:
         """The lines for a field that is left out at its default."""
         if schema["type"] == "nullable":
             only(schema, "schema")
@@ -176,14 +175,14 @@ class _Writer:
                 raise UnknownError
             schema = schema["schema"]
         known = self._code.named("default", default)
+        differs = f"(v := d[{name!r}]) is not {known}"
         if default is None:
-            differs = f"{value} is not None"
+            differs = f"(v := d[{name!r}]) is not None"
         elif isinstance(default, BaseModel):  # as pydantic compares, without its Python
-            same = self._code.named("default", default.__dict__)
-            differs = f"{value} is not {known} and {value}.__dict__ != {same}"
+            differs += f" and v.__dict__ != {self._code.named('default', default.__dict__)}"
         else:
-            differs = f"{value} is not {known} and {value} != {known}"
-        return [f"if {differs}:", f" o[{name!r}] = {self._said(schema).replace('@', value)}"]
+            differs += f" and v != {known}"
+        return [f"if {differs}:", f" o[{name!r}] = {self._said(schema).replace('@', 'v')}"]
 
 
 _PLAIN = ("type", "function", "return_schema", "when_used")
