@@ -1,14 +1,16 @@
 """Writing an entity much quicker than its own serializer, as the very same bytes.
 
-A function that is written for each model puts what is not at its default into a dict, and msgspec
-makes bytes of the whole (decision 0015; `canonical.wires` is the way back). Of a sum and a line:
+A function that is written for each model puts its values into a struct of msgspec, except those at
+their defaults, and msgspec makes bytes of the whole (decision 0015; `canonical.wires` is the way
+back). Of a line with its price it would be
 
     def write(s):
         d = s.__dict__
-        o = {'sku': d['sku'], 'price': {'amount': str((own := d['price'].__dict__)['amount']), …}}
-        if (v := d['cancelled']) is not default and v != default:
-            o['cancelled'] = str(v)
-        return o
+        return Line(
+            d['sku'],
+            Sum(str((own := d['price'].__dict__)['amount']), own['currency']),
+            unset if (v := d['cancelled']) is default or v == default else str(v),
+        )
 
 Whoever uses it asks the model's own serializer when it raises one of UNWRITTEN: a value is not of
 its field's type, as `model_copy(update=…)` may leave it. Without msgspec (extra `fast`) there is
@@ -41,7 +43,7 @@ def writer(model: type[BaseModel]) -> Callable[[Any], bytes] | None:
     model.model_rebuild()
     schema: Any = model.__pydantic_core_schema__
     try:
-        code = _Writer(schema, msgspec.Raw)
+        code = _Writer(schema, msgspec)
         name = code.whole(schema)
     except UnknownError:
         return None
@@ -57,11 +59,12 @@ def writer(model: type[BaseModel]) -> Callable[[Any], bytes] | None:
 class _Writer:
     """Writes the functions of one entity and of the models within it."""
 
-    def __init__(self, schema: Mapping[str, Any], raw: Any) -> None:
+    def __init__(self, schema: Mapping[str, Any], msgspec: Any) -> None:
         known = schema["definitions"] if schema["type"] == "definitions" else ()
         self._definitions = {one["ref"]: one for one in known}
+        self._defstruct = msgspec.defstruct
         self._models: dict[type[BaseModel], str] = {}
-        self._code = Code(raw=raw, to_json=to_json, utc=UTC)
+        self._code = Code(raw=msgspec.Raw, to_json=to_json, utc=UTC, unset=msgspec.UNSET)
 
     def named(self, name: str) -> Callable[[Any], Any]:
         """A function that was written."""
@@ -138,53 +141,61 @@ class _Writer:
         """The expression for a model with these fields."""
         if small := self._small(fields):
             return small
-        always: list[str] = []
-        sometimes: list[str] = []
-        for name, field in fields.items():
-            schema = field["schema"]
-            if schema["type"] == "default":
-                only(schema, "schema", "default")
-                sometimes += self._optional(name, schema["schema"], schema["default"])
-                continue
-            said = self._said(schema).replace("@", f"d[{name!r}]")
-            if sometimes:  # the order of the fields is the order in the bytes
-                sometimes.append(f"o[{name!r}] = {said}")
-            else:
-                always.append(f"{name!r}: {said}")
-        lines = ["d = s.__dict__", f"o = {{{', '.join(always)}}}", *sometimes, "return o"]
+        values = [self._value(name, field["schema"]) for name, field in fields.items()]
+        made = self._named_struct(fields)
+        lines = ["d = s.__dict__", f"return {made}({', '.join(values)})"]
         return f"{self._code.written('write', lines)}(@)"
+
+    def _named_struct(self, fields: Mapping[str, Any]) -> str:
+        """A struct of these fields; it leaves out `unset`, and None where that is the default."""
+        members = [
+            (name, Any, None if _default(field["schema"]) is None else _NEVER)
+            for name, field in fields.items()
+        ]
+        made = self._defstruct("Written", members, omit_defaults=True, gc=False)
+        return self._code.named("made", made)
 
     def _small(self, fields: Mapping[str, Any]) -> str:
         """A model of few plain fields, sums above all: written without a call of a function."""
         if any(field["schema"]["type"] in _LARGE for field in fields.values()):
             return ""
-        said = {name: self._said(field["schema"]) for name, field in fields.items()}
         own = self._code.named("own", None)  # a name for its values
         taken = [f"({own} := @.__dict__)", *[own] * (len(fields) - 1)]
         values = [
-            f"{name!r}: {one.replace('@', f'{at}[{name!r}]')}"
-            for at, (name, one) in zip(taken, said.items(), strict=True)
+            self._said(field["schema"]).replace("@", f"{at}[{name!r}]")
+            for at, (name, field) in zip(taken, fields.items(), strict=True)
         ]
-        return f"{{{', '.join(values)}}}"
+        return f"{self._named_struct(fields)}({', '.join(values)})"
 
-    def _optional(self, name: str, schema: Any, default: Any) -> list[str]:
-        """The lines for a field that is left out at its default."""
+    def _value(self, name: str, schema: Any) -> str:
+        """The expression for a field of `d`."""
+        value = f"d[{name!r}]"
+        if schema["type"] != "default":
+            return self._said(schema).replace("@", value)
+        only(schema, "schema", "default")
+        schema, default = schema["schema"], schema["default"]
         if schema["type"] == "nullable":
             only(schema, "schema")
             if default is not None or "serialization" in schema:
                 raise UnknownError
             schema = schema["schema"]
-        known = self._code.named("default", default)
-        differs = f"(v := d[{name!r}]) is not {known}"
+        said = self._said(schema).replace("@", "v")
         if default is None:
-            differs = f"(v := d[{name!r}]) is not None"
-        elif isinstance(default, BaseModel):  # as pydantic compares, without its Python
-            differs += f" and v.__dict__ != {self._code.named('default', default.__dict__)}"
+            return value if said == "v" else f"None if (v := {value}) is None else {said}"
+        known = self._code.named("default", default)
+        same = f"(v := {value}) is {known}"
+        if isinstance(default, BaseModel):  # as pydantic compares, without its Python
+            same += f" or v.__dict__ == {self._code.named('default', default.__dict__)}"
         else:
-            differs += f" and v != {known}"
-        return [f"if {differs}:", f" o[{name!r}] = {self._said(schema).replace('@', 'v')}"]
+            same += f" or v == {known}"
+        return f"unset if {same} else {said}"
 
 
+def _default(schema: Any) -> Any:
+    return schema["default"] if schema["type"] == "default" else _NEVER
+
+
+_NEVER = object()
 _PLAIN = ("type", "function", "return_schema", "when_used")
 _AS_IT_CAME = "raw(to_json(@, inf_nan_mode='null'))"
 """What may be anything: pydantic's way to write a float is not msgspec's."""
