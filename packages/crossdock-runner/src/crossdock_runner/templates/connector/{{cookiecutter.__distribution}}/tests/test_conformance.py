@@ -33,6 +33,7 @@ from {{ cookiecutter.__package }}.sandbox import {{ cookiecutter.__class }}Sandb
 HERE = Path(__file__).parent
 DATA = (HERE / "samples" / "{{ cookiecutter.__record }}.json").read_bytes()
 SAYS = ("{{ cookiecutter.__event }}",{{ ' "refund.succeeded", "refund.pending"' if cookiecutter.__record == "payment" }})
+# what a payload does not show by itself (cents, local times) is stated: means=("12.50 EUR",)
 EXAMPLE = Sample(topic="{{ cookiecutter.__record }}", data=DATA, says=SAYS)
 NEWER = Sample(
     topic="{{ cookiecutter.__record }}",
