@@ -134,6 +134,16 @@ def test_what_is_only_polled_comes_by_no_webhook(id_: str) -> None:
     assert conformance.run_check(subject, CHECKS[id_]).state == "passed"
 
 
+def test_what_it_tells_of_is_what_its_samples_say() -> None:
+    def outcome(*kinds: str) -> str:
+        wrong = toybox.subject(connector=toybox.registered(tells=kinds))
+        only = conformance.run_check(wrong, CHECKS["translate.samples-say-what-they-mean"])
+        return f"{only.state}: {only.said}"
+
+    assert outcome("payment").startswith("failed: samples tell of order, and register(tells=")
+    assert outcome("order", "payment").startswith("passed")
+
+
 def test_a_connector_with_webhooks_has_a_sample_of_one() -> None:
     subject = replace(toybox.subject(), sign=lambda box, one: None)
     outcome = conformance.run_check(subject, CHECKS["webhook.genuine-is-accepted"])

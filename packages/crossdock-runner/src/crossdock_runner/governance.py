@@ -12,8 +12,8 @@ from crossdock.canonical import ENTITIES
 from crossdock.connector import Connector
 from crossdock_stages.judgement.checks import BUILT_IN
 from crossdock_stages.reconcile import KINDS
-from pydantic import BaseModel
 
+from crossdock_runner import stockgovernance
 from crossdock_runner.domains import (
     DomainsConfig,
     InventoryConfig,
@@ -23,6 +23,7 @@ from crossdock_runner.domains import (
     OwnedConfig,
     PaymentsConfig,
 )
+from crossdock_runner.stockgovernance import Finding, Path
 
 _TOLD = {
     "inventory": ("inventory.publish",),
@@ -69,9 +70,6 @@ _PARTED_BY = {
 belong to them, the channel that sold and the region they go to, of stock the place it lies at and
 that place's region, of prices that of their price list's countries."""
 
-Path = tuple[str | int, ...]
-Finding = tuple[Path, str]
-
 
 class Table:
     """One table under examination: `findings` are (path, what is wrong and why)."""
@@ -106,7 +104,7 @@ class Table:
             if isinstance(part, OrdersConfig):
                 found += self._checks(part, path)
             if isinstance(part, InventoryConfig):
-                found += self._stock(part, path)
+                found += stockgovernance.findings(part, self.config.orders, path)
             found += self._overrides(domain, part, path)
             if part.reconcile is not None:
                 found += self._comparable(domain, part, path)
@@ -184,67 +182,6 @@ class Table:
                 f"nobody can be asked to pay: {' and '.join(paying) or 'none of the sources'} "
                 "cannot carry out refund.create (who books the returns only books it)",
             )
-
-    def _stock(self, part: InventoryConfig, path: Path) -> Iterator[Finding]:
-        """Policies are kept where stock is; the check of stock needs it too."""
-        orders = self.config.orders
-        if part.reserve is not None:
-            if orders is None:
-                yield (*path, "reserve"), "no orders are captured here for which to reserve stock"
-            else:
-                yield from self._allocation(part, orders, path)
-            return
-        keys = ("safety_stock", "share", "cap", "allocation", "order_lag", "lag_buffer")
-        parts: list[tuple[Path, BaseModel]] = [(path, part)]
-        parts += [((*path, "overrides", index), one) for index, one in enumerate(part.overrides)]
-        for at, some in parts:
-            for key in [key for key in keys if key in some.model_fields_set]:
-                words = f"`{key}` needs `reserve`, as in `reserve: 1d`: stock is kept then"
-                yield (*at, key), words
-
-    def _allocation(
-        self, part: InventoryConfig, orders: OrdersConfig, path: Path
-    ) -> Iterator[Finding]:
-        """Pieces are parted among all channels of a place, or not at all."""
-        told = (part.publish_to, *(one.publish_to for one in part.overrides if one.publish_to))
-        selling = {name for names in told for name in names} & set(orders.capture)
-        ways = [((*path, "allocation"), part.allocation)]
-        for index, one in enumerate(part.overrides):
-            at: Path = (*path, "overrides", index)
-            if one.allocation is not None and one.channel is not None:
-                yield (
-                    (*at, "allocation"),
-                    "pieces are parted among all channels of a place, so `allocation` cannot "
-                    "differ by channel; limit one channel with `share` or `cap`",
-                )
-            elif one.allocation is not None:
-                ways.append(((*at, "allocation"), one.allocation))
-        parted = [(at, way) for at, way in ways if way != "shared"]
-        for at, way in parted:
-            if len(selling) < 2:
-                yield (
-                    at,
-                    f"{way!r} parts the pieces among selling channels, and "
-                    f"{' and '.join(sorted(selling)) or 'none'} is all that is told of stock",
-                )
-            if way == "exclusive" and part.lag_buffer and at == (*path, "allocation"):
-                yield (
-                    (*path, "lag_buffer"),
-                    "keeps back what is sold elsewhere meanwhile: with `allocation: exclusive` "
-                    "nothing is; leave one of them out",
-                )
-        if not parted:
-            given = [
-                (path, part),
-                *(((*path, "overrides", i), o) for i, o in enumerate(part.overrides)),
-            ]
-            for at, some in given:
-                if "order_lag" in some.model_fields_set:
-                    yield (
-                        (*at, "order_lag"),
-                        "says when pieces may move from channel to channel; it needs "
-                        "`allocation: exclusive` or `automatic`",
-                    )
 
     def _checks(self, part: OrdersConfig, path: Path) -> Iterator[Finding]:
         for index, name in enumerate(part.reviewers):
