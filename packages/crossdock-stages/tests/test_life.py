@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -25,7 +26,9 @@ from crossdock.canonical import (
     Money,
     Order,
     OrderLine,
+    Payment,
     PaymentSummary,
+    Ref,
     Refund,
     Totals,
 )
@@ -127,12 +130,14 @@ class FlakyLedger:
 class Life(RuleBasedStateMachine):
     """What the channel sold and said, what the house shipped, and what was made of it."""
 
+    table = RULES
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.ledger = FlakyLedger()
         house = House(bus=Bus("nats://127.0.0.1:1"), ledger=self.ledger)
-        self.stage = Decide(house, Topology(environment="test", lanes=1), RULES)
+        self.stage = Decide(house, Topology(environment="test", lanes=1), self.table)
         self.clock = 0
         self.sent: list[Item] = []
         self.ordered = {"1": 5, "2": 3}
@@ -434,6 +439,97 @@ class Life(RuleBasedStateMachine):
             assert self.applied_at_erp.count("order.create") == 1
 
 
+class PaidLife(Life):
+    """The same where a payment service took the money, and pays what the channel wishes back."""
+
+    table = replace(
+        RULES,
+        domains={**RULES.domains, "payments": Domain(capture=("pay",), refund_for=("web",))},
+        handles={**RULES.handles, "pay": frozenset({"refund.create"})},
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paid: dict[str, Refund] = {}
+        self.settled: dict[str, str] = {}
+
+    @initialize()
+    def placed(self) -> None:
+        """Paid at once, so that most lives come as far as paying back."""
+        self.captured = Decimal(80)
+        super().placed()
+
+    @rule(amount=st.sampled_from([5, 30]) | st.integers(1, 20))
+    def the_shop_wishes_a_refund(self, amount: int) -> None:
+        self.refunds_money(amount, "pending")
+
+    @rule(native=st.sampled_from(["ch_1", "ch_2"]), named=st.sampled_from(["1", "#1"]))
+    def the_service_takes_money(self, native: str, named: str) -> None:
+        money = Money(amount="80.00", currency="EUR")
+        ref = EntityRef(id=entity_id("pay", "order", named), native_id=named)
+        data = Payment(order=ref, method="card", currency="EUR", captured=money)
+        self.tell(self.news("payment.captured", data, "pay", native))
+
+    @precondition(lambda self: self.paid)
+    @rule(
+        data=st.data(),
+        state=st.sampled_from(["pending", "succeeded", "succeeded", "failed"]),
+        by_name=st.booleans(),
+    )
+    def the_service_tells_of_a_refund(self, data: st.DataObject, state: str, by_name: bool) -> None:
+        """Of one that it was asked for: its receipt is not heard of, as when answers are lost."""
+        wish = data.draw(st.sampled_from(sorted(self.paid)))
+        if state != "pending":
+            self.settled.setdefault(wish, state)
+        self.tell_of(wish, self.settled.get(wish, state), by_name=by_name)
+
+    def tell_of(self, wish: str, state: str, *, by_name: bool) -> None:
+        asked = self.paid[wish]
+        ours = (Ref(connection="crossdock", kind="refund", value=wish),)
+        told = Refund(
+            order=EntityRef(),
+            payment=asked.payment and EntityRef(native_id=asked.payment.native_id),
+            refs=ours if by_name else (),
+            state=state,
+            amount=asked.amount,
+            requested_at=DAY,
+        )
+        self.tell(self.news(f"refund.{state}", told, "pay", f"re_{wish}"))
+
+    def carry_out(self, row: Any) -> None:
+        super().carry_out(row)
+        if (row.type, row.connection) == ("refund.create", "pay"):
+            assert row.entity_id not in self.paid, "paid twice"
+            refund = Refund.parse(row.body)
+            assert refund.state == "pending", "paid again"
+            self.paid[row.entity_id] = refund
+
+    @invariant()
+    def no_more_is_paid_than_was_taken(self) -> None:
+        asked = [
+            one
+            for one in self.rows(outbox)
+            if (one.type, one.connection) == ("refund.create", "pay")
+        ]
+        assert len({one.entity_id for one in asked}) == len(asked), "asked twice"
+        failed = {wish for wish, state in self.settled.items() if state == "failed"}
+        money = (
+            Refund.parse(one.body).amount.amount for one in asked if one.entity_id not in failed
+        )
+        assert sum(money) <= self.captured
+
+    @invariant()
+    def what_went_is_booked_once(self) -> None:
+        """And nothing is booked that is not sure to have gone."""
+        booked = [
+            one
+            for one in self.rows(outbox)
+            if (one.type, one.connection) == ("refund.create", "erp")
+        ]
+        assert len({one.entity_id for one in booked}) == len(booked), "booked twice"
+        assert all(Refund.parse(one.body).state == "succeeded" for one in booked)
+
+
 Life.TestCase.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=STEPS,
@@ -442,3 +538,5 @@ Life.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestLife = Life.TestCase
+PaidLife.TestCase.settings = Life.TestCase.settings
+TestPaidLife = PaidLife.TestCase

@@ -270,6 +270,21 @@ async def test_the_service_is_quicker_than_its_receipt(world: World, how: str) -
     assert (ref.native_id, ref.canonical_id) == ("re_1", WISH)
 
 
+async def test_of_two_equal_wishes_none_is_taken_for_the_other(world: World) -> None:
+    """Nor is a failure taken for one: the money may be on its way still."""
+    await world.sold()
+    await world.taken(named("1"))
+    await world.wished()
+    await world.told(given_back(state="failed"), "re_0")
+    assert (await world.book()).wished() == 20, "another one may have failed"
+    await world.wished(refund(), "R2")
+    await world.told(given_back(), "re_2")
+    assert (await world.book()).wished() == 40
+    await world.receipt()
+    await world.told(given_back(), "re_1")
+    assert (await world.book()).wished() == 20
+
+
 async def test_what_has_succeeded_is_never_paid(world: World) -> None:
     """What the channel paid by other means is booked, as ever."""
     await world.sold()
@@ -312,6 +327,7 @@ async def test_what_the_service_could_not_pay_is_a_persons(world: World) -> None
     await world.sold()
     await world.taken(named("1"))
     await world.wished()
+    await world.receipt()
     await world.told(given_back(state="failed", failure="account closed"))
     assert await world.codes() == ["refund_failed"]
     assert (await world.book()).wishes == {}

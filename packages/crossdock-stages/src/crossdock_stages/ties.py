@@ -11,8 +11,8 @@ order is found by the first of these that leads to exactly one:
 
 Where none does, or one leads to two orders, the news waits for one that fits, and is a person's
 after a day. A refund answers the wish that it names (`refs`, connection `crossdock`), or for which
-the service gave it as a receipt; else the one of the same amount that it was asked for and has not
-answered: its news may be quicker than its receipt.
+the service gave it as a receipt; else, when it succeeded, the only one of the same amount that it
+was asked for and has not answered: its news may be quicker than its receipt.
 """
 
 import json
@@ -139,17 +139,20 @@ class _Look:
         """The wish that this refund answers; empty where nobody wished it."""
         if not isinstance(one.data, Refund):
             return ""
-        speaker, own = one.envelope.connection, one.envelope.subject
         told = [ref.value for ref in one.data.refs if ref.connection == OURSELVES]
         if told:
             return told[0]
+        speaker, own = one.envelope.connection, one.envelope.subject
         given = self.receipts.get((speaker, "refund", one.envelope.native), own)
+        if given != own:
+            return given
         order = orders.get(self.order_of(one) or "")
-        if given != own or order is None:
-            return given if given != own else ""
+        if order is None or one.data.state != "succeeded":
+            return ""
         money = one.data.amount.amount
         wishes = Book.load(order.facts).wishes
-        return next((key for key, told in wishes.items() if told == (speaker, money)), "")
+        alike = [wish for wish, asked in wishes.items() if asked == (speaker, money)]
+        return alike[0] if len(alike) == 1 else ""
 
 
 def _named(one: News) -> str:

@@ -243,9 +243,8 @@ def _ask(case: Case, data: Any, verb: str, know: Known, order: Known | None) -> 
             f"booked by hand: the connector of {' and '.join(targets)} cannot carry out {verb}",
             "unsupported",
         )
-    refs = tuple(
-        ref.id for name in ("order", "return_ref") if (ref := getattr(data, name, None)) is not None
-    )
+    named = (getattr(data, name, None) for name in ("order", "return_ref", "payment"))
+    refs = tuple(ref.id for ref in named if ref is not None)
     return Decision(
         applied=True,
         reason=f"{verb} asked of {', '.join(able)}",

@@ -176,14 +176,16 @@ def _unpaid(case: Case, data: Refund, order: Known, book: Book) -> Decision:
         f"{case.envelope.connection} wishes {_name(case, data)} for order {order.label}, and no "
         f"payment service can be asked to pay it: {there}"
     )
-    book = replace(book, wishes={**book.wishes, subject: ("", data.amount.amount)})
-    return Decision(
+    wishes = {**book.wishes, subject: ("", data.amount.amount)}
+    book = replace(book.without_holds_of(subject), wishes=wishes)
+    decision = Decision(
         applied=False,
         reason=f"held: {words}",
-        also=(replace(order, facts=book.dump()),),
         exception=RejectedError(words, reason="no_payment"),
         held=True,
     )
+    held = orders.with_order(case, order, replace(order, facts=book.dump()), decision)
+    return replace(held, know=held.also[0], also=held.also[1:])
 
 
 def _told_again(case: Case, data: Refund, before: Known) -> Decision:

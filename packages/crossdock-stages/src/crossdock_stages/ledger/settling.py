@@ -250,7 +250,7 @@ def can_retry(case: Case) -> bool:
     return bool(case.address) and not (
         case.stage == "decide"
         and case.kind == "exceptions"
-        and case.code not in {"unavailable", "rate_limited"}
+        and case.code not in {"unavailable", "rate_limited", "unmatched"}
         and not case.held
     )
 
