@@ -1,6 +1,8 @@
 """What of an order's body is read, and of which form it is (webhooks 2026-07, REST-shaped).
 
 https://shopify.dev/docs/api/webhooks. A field that has no None may neither be null nor missing.
+Fields stand in the order in which Shopify sends them (samples/), for the next one is looked for
+where the last one was found.
 """
 
 from typing import Annotated, Any
@@ -39,16 +41,16 @@ class Side(Record):
 class MoneySet(Record):
     """A sum in the shop's currency and in the customer's."""
 
-    shop_money: Side | None = None
     presentment_money: Side | None = None
+    shop_money: Side | None = None
 
 
 class Tax(Record):
     """One tax of a line, of carriage or of the order."""
 
-    title: Text | None = None
-    rate: Ratio | None = None
     price: Amount
+    rate: Ratio | None = None
+    title: Text | None = None
     channel_liable: Flag | None = None
 
 
@@ -63,8 +65,8 @@ class Application(Record):
     """A discount as it was given."""
 
     code: Text | None = None
-    title: Text | None = None
     description: Text | None = None
+    title: Text | None = None
 
 
 class Named(Record):
@@ -84,50 +86,50 @@ class LineId(Record):
 class Line(LineId):
     """One position."""
 
-    sku: Text | None = None
-    name: Text | None = None
-    title: Text | None = None
-    product_id: NumericId | None = None
-    variant_id: NumericId | None = None
-    quantity: Count
     current_quantity: Count | None = None
-    requires_shipping: Flag | None = None
+    fulfillment_service: Text | None = None
     gift_card: Flag | None = None
+    name: Text | None = None
+    price: Amount
+    product_id: NumericId | None = None
+    properties: list[Named] | None = None
+    quantity: Count
+    requires_shipping: Flag | None = None
+    sku: Text | None = None
     tip: Any = None
     tip_payment_gateway: Text | None = None
-    fulfillment_service: Text | None = None
-    price: Amount
+    title: Text | None = None
+    variant_id: NumericId | None = None
     tax_lines: list[Tax] | None = None
     discount_allocations: list[Allocation] | None = None
-    properties: list[Named] | None = None
 
 
 class Shipping(LineId):
     """Carriage."""
 
-    title: Text | None = None
     code: Text | None = None
+    is_removed: Flag | None = None
     price: Amount
+    title: Text | None = None
     tax_lines: list[Tax] | None = None
     discount_allocations: list[Allocation] | None = None
-    is_removed: Flag | None = None
 
 
 class Person(Record):
     """A postal address."""
 
-    name: Text | None = None
     first_name: Text | None = None
-    last_name: Text | None = None
-    company: Text | None = None
     address1: Text | None = None
-    address2: Text | None = None
-    zip: Text | None = None
-    city: Text | None = None
-    province: Text | None = None
-    province_code: Text | None = None
-    country_code: Country | None = None
     phone: Text | None = None
+    city: Text | None = None
+    zip: Text | None = None
+    province: Text | None = None
+    last_name: Text | None = None
+    address2: Text | None = None
+    company: Text | None = None
+    name: Text | None = None
+    country_code: Country | None = None
+    province_code: Text | None = None
 
 
 class Buyer(LineId):
@@ -147,27 +149,27 @@ class Fulfilled(LineId):
 class Fulfilment(Record):
     """Goods that left, or were to leave."""
 
-    status: Text | None = None
     line_items: list[Fulfilled] | None = None
+    status: Text | None = None
 
 
 class Refunded(Record):
     """So much of a line that was refunded."""
 
-    quantity: Count
-    restock_type: Text | None = None
     line_item: LineId | None = None
     line_item_id: NumericId | None = None
+    quantity: Count
+    restock_type: Text | None = None
     subtotal_set: MoneySet | None = None
 
 
 class Transaction(Record):
     """Money that moved."""
 
-    kind: Text | None = None
-    status: Text | None = None
     amount: Amount | None = None
     currency: Currency | None = None
+    kind: Text | None = None
+    status: Text | None = None
 
 
 class Refund(Record):
@@ -186,50 +188,50 @@ class Code(Record):
 class Body(LineId):
     """An order."""
 
-    name: Text | None = None
-    currency: Currency
-    presentment_currency: Currency | None = None
-    taxes_included: Flag | None = None
-    processed_at: Moment | None = None
-    created_at: Moment | None = None
-    updated_at: Moment
+    cancel_reason: Text | None = None
     cancelled_at: Moment | None = None
     closed_at: Moment | None = None
-    line_items: list[Line]
-    shipping_lines: list[Shipping] | None = None
-    tax_lines: list[Tax] | None = None
-    discount_applications: list[Application] | None = None
-    subtotal_price: Amount | None = None
-    total_discounts: Amount | None = None
-    total_tax: Amount | None = None
-    total_price: Amount
-    total_shipping_price_set: MoneySet | None = None
-    total_outstanding: Amount | None = None
+    confirmation_number: Text | None = None
+    contact_email: Text | None = None
+    created_at: Moment | None = None
+    currency: Currency
     current_total_price: Amount | None = None
-    total_tip_received: Amount | None = None
+    customer_locale: Text | None = None
+    discount_codes: list[Code] | None = None
+    email: Text | None = None
     financial_status: Text | None = None
     fulfillment_status: Text | None = None
-    payment_gateway_names: list[Text | None] | None = None
-    fulfillments: list[Fulfilment] | None = None
-    refunds: list[Refund] | None = None
-    customer: Buyer | None = None
-    email: Text | None = None
-    contact_email: Text | None = None
-    phone: Text | None = None
-    billing_address: Person | None = None
-    shipping_address: Person | None = None
-    cancel_reason: Text | None = None
+    name: Text | None = None
     note: Text | None = None
-    tags: Text | None = None
-    test: Flag | None = None
-    source_name: Text | None = None
-    po_number: Text | None = None
-    confirmation_number: Text | None = None
-    customer_locale: Text | None = None
-    source_identifier: Text | None = None
     note_attributes: list[Named] | None = None
-    discount_codes: list[Code] | None = None
+    payment_gateway_names: list[Text | None] | None = None
+    phone: Text | None = None
+    po_number: Text | None = None
+    presentment_currency: Currency | None = None
+    processed_at: Moment | None = None
+    source_identifier: Text | None = None
+    source_name: Text | None = None
+    subtotal_price: Amount | None = None
+    tags: Text | None = None
     tax_exempt: Flag | None = None
+    tax_lines: list[Tax] | None = None
+    taxes_included: Flag | None = None
+    test: Flag | None = None
+    total_discounts: Amount | None = None
+    total_outstanding: Amount | None = None
+    total_price: Amount
+    total_shipping_price_set: MoneySet | None = None
+    total_tax: Amount | None = None
+    total_tip_received: Amount | None = None
+    updated_at: Moment
+    billing_address: Person | None = None
+    customer: Buyer | None = None
+    discount_applications: list[Application] | None = None
+    fulfillments: list[Fulfilment] | None = None
+    line_items: list[Line]
+    refunds: list[Refund] | None = None
+    shipping_address: Person | None = None
+    shipping_lines: list[Shipping] | None = None
 
 
 class Shown(Record):
@@ -237,9 +239,9 @@ class Shown(Record):
 
     subtotal_price_set: MoneySet | None = None
     total_discounts_set: MoneySet | None = None
+    total_price_set: MoneySet | None = None
     total_shipping_price_set: MoneySet | None = None
     total_tax_set: MoneySet | None = None
-    total_price_set: MoneySet | None = None
 
 
 ORDER = Shape(Body)
