@@ -24,6 +24,7 @@ from crossdock.canonical import (
     Variant,
     statuses,
 )
+from crossdock.canonical.texts import _with_z, rfc3339
 from crossdock.errors import ContractError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -226,6 +227,16 @@ class TestInstant:
     def test_refuses_what_has_no_utc(self, text: str) -> None:
         with pytest.raises(ContractError, match="/updated_at"):
             Product.parse(json.dumps({"name": "x", "updated_at": text}).encode())
+
+    @given(
+        st.datetimes(
+            min_value=datetime(1000, 1, 2),
+            timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))]),
+        )
+    )
+    def test_it_is_written_in_one_way_with_msgspec_and_without(self, moment: datetime) -> None:
+        at = moment.astimezone(UTC)
+        assert rfc3339(moment) == _with_z(at) == at.isoformat().replace("+00:00", "Z")
 
 
 class TestEntities:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from crossdock.canonical.texts import rfc3339
 from crossdock.reading import fault
 
 _OFFSET = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d:\d\d")
@@ -28,5 +29,5 @@ def in_utc(value: Any) -> Any:
             told = datetime.fromisoformat(value).astimezone(UTC)
         except (ValueError, OverflowError):
             return value
-        return f"{told.replace(tzinfo=None).isoformat()}Z"
+        return rfc3339(told)
     return value

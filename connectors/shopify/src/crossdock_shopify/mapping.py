@@ -46,27 +46,30 @@ def translate(raw: Raw) -> Iterator[Fact]:
     nothing of interest, ids only, or an echo of what we did ourselves. RejectedError: a privacy
     request, which a person must answer (`topics.PRIVACY`).
     """
-    ours = echoed(raw.headers[ECHO_HEADER]) if ECHO_HEADER in raw.headers else {}
-    told = 0
-    try:
-        for event in _facts(raw):
-            if not ours or f"{event.kind}/{event.native_id}" not in ours:
-                told += 1
-                yield event
-    except ValidationError as error:  # a fault that no reader foresaw is still the sender's
-        raise contract_error(raw.topic, error) from None
+    facts = iter((_order(raw, _ORDERS[raw.topic]),)) if raw.topic in _ORDERS else _facts(raw)
+    return _by_others(facts, raw) if ECHO_HEADER in raw.headers else facts
+
+
+def _by_others(facts: Iterable[Fact], raw: Raw) -> Iterator[Fact]:
+    """Without what is news of our own doing."""
+    ours, told = echoed(raw.headers[ECHO_HEADER]), 0
+    for fact in facts:
+        if f"{fact.kind}/{fact.native_id}" not in ours:
+            told += 1
+            yield fact
     if ours and not told:
         commands = ", ".join(sorted(set(ours.values())))
         raise Ignore(f"echo: this was done by our own command {commands}")
 
 
-def _facts(raw: Raw) -> Iterable[Fact]:
-    if raw.topic in _ORDERS:
-        return _order(raw, _ORDERS[raw.topic])
+def _facts(raw: Raw) -> Iterator[Fact]:
     reader = _READERS.get(raw.topic)
     if reader is None:
         raise Ignore(topics.why_ignored(raw.topic))
-    return reader(Obj(raw.topic, _unwrapped(raw)), raw)
+    try:
+        yield from reader(Obj(raw.topic, _unwrapped(raw)), raw)
+    except ValidationError as error:  # a fault that no reader foresaw is still the sender's
+        raise contract_error(raw.topic, error) from None
 
 
 def _unwrapped(raw: Raw) -> object:
@@ -80,7 +83,7 @@ def _unwrapped(raw: Raw) -> object:
     return body
 
 
-def _order(raw: Raw, type_: str) -> Iterator[Fact]:
+def _order(raw: Raw, type_: str) -> Fact:
     """One of the topics that carry the whole order."""
     try:
         body = ORDER.read(raw)
@@ -89,14 +92,13 @@ def _order(raw: Raw, type_: str) -> Iterator[Fact]:
         if inner is raw.body:
             raise
         body = ORDER.of(inner, raw.topic)
-    yield _order_fact(body, raw, type_)
+    return _order_fact(body, raw, type_)
 
 
 def _order_fact(body: Body, raw: Raw, type_: str) -> Fact:
     updated_at = moment(body.updated_at, "updated_at", raw.topic)
     document = order(body, raw, updated_at)
-    when = {"order.placed": "placed_at", "order.cancelled": "cancelled_at"}.get(type_, "")
-    told = document.get(when)
+    told = document.get(_WHEN.get(type_, ""))
     return Statement(
         type=type_,
         document=document,
@@ -152,6 +154,7 @@ def _read(shape: Callable[[Obj], graphql_shapes.Body], reader: Reader) -> Reader
     return lambda node, raw: reader(_shaped(node, shape), raw)
 
 
+_WHEN = {"order.placed": "placed_at", "order.cancelled": "cancelled_at"}
 _ORDERS = {
     "orders/create": "order.placed",
     "orders/updated": "order.updated",

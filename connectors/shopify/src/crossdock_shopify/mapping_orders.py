@@ -14,6 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from crossdock import Raw
+from crossdock.canonical.texts import rfc3339
 from crossdock.reading import fault
 
 from crossdock_shopify.order_lines import order_lines
@@ -28,7 +29,6 @@ from crossdock_shopify.order_parts import (
     named,
     native_id,
     person,
-    rfc3339,
     shop_side,
     side,
     summed,
@@ -48,53 +48,65 @@ def order(body: Body, raw: Raw, updated_at: datetime) -> Document:
         cancelled=body.cancelled_at is not None,
         applications=body.discount_applications or [],
     )
-    customer = body.customer
-    billing = person(body.billing_address)
+    found: Document = {"updated_at": rfc3339(updated_at)}
+    if extensions := _extensions(body):
+        found["extensions"] = extensions
+    found["number"] = body.name or native_id(body, raw.topic)
+    if body.processed_at:
+        placed_at = moment(body.processed_at, "processed_at", raw.topic)
+    else:
+        placed_at = moment(body.created_at, "created_at", raw.topic)
+    found["placed_at"] = rfc3339(placed_at)
+    found["currency"] = about.currency
+    if presentment := _presentment(body, raw):
+        found["presentment"] = presentment
+    if about.included:
+        found["prices_include_tax"] = True
     refunds = body.refunds or []
-    document = {
-        "updated_at": rfc3339(updated_at),
-        "extensions": _extensions(body),
-        "number": body.name or native_id(body, raw.topic),
-        "placed_at": rfc3339(
-            moment(body.processed_at, "processed_at", raw.topic)
-            if body.processed_at
-            else moment(body.created_at, "created_at", raw.topic)
-        ),
-        "currency": about.currency,
-        "presentment": _presentment(body, raw),
-        "prices_include_tax": about.included,
-        "lines": order_lines(body, refunds, about),
-        "shipping": [
-            _shipping(line, f"/shipping_lines/{index}", about)
-            for index, line in enumerate(body.shipping_lines or ())
-            if not line.is_removed
-        ],
-        "taxes": tax_lines(body.tax_lines, about),
-        "totals": _totals(body, about),
-        "payment": _payment(body, refunds, about),
-        "customer": {"native_id": native_id(customer, raw.topic, "/customer")}
-        if customer
-        else None,
-        "customer_name": (name_of(customer) if customer else None)
-        or (billing or {}).get("full_name"),
-        "email": body.email or body.contact_email,
-        "phone": body.phone or (customer.phone if customer else None),
-        "billing_address": billing,
-        "shipping_address": person(body.shipping_address),
-        "cancelled_at": rfc3339(moment(body.cancelled_at, "cancelled_at", raw.topic))
-        if about.cancelled
-        else None,
-        "cancel_reason": body.cancel_reason,
-        "closed_at": rfc3339(moment(body.closed_at, "closed_at", raw.topic))
-        if body.closed_at
-        else None,
-        "note": body.note,
-        "tags": [tag for part in (body.tags or "").split(",") if (tag := part.strip())],
-        "test": body.test,
-        "sales_channel": body.source_name,
-        "source_status": _source_status(body),
-    }
-    return {key: value for key, value in document.items() if value or key == "lines"}
+    found["lines"] = order_lines(body, refunds, about)
+    if body.shipping_lines and (shipping := _shippings(body.shipping_lines, about)):
+        found["shipping"] = shipping
+    if body.tax_lines:
+        found["taxes"] = tax_lines(body.tax_lines, about)
+    found["totals"] = _totals(body, about)
+    if payment := _payment(body, refunds, about):
+        found["payment"] = payment
+    _add_people(found, body, raw.topic)
+    if about.cancelled:
+        found["cancelled_at"] = rfc3339(moment(body.cancelled_at, "cancelled_at", raw.topic))
+    if body.cancel_reason:
+        found["cancel_reason"] = body.cancel_reason
+    if body.closed_at:
+        found["closed_at"] = rfc3339(moment(body.closed_at, "closed_at", raw.topic))
+    if body.note:
+        found["note"] = body.note
+    if body.tags and (tags := [tag for part in body.tags.split(",") if (tag := part.strip())]):
+        found["tags"] = tags
+    if body.test:
+        found["test"] = True
+    if body.source_name:
+        found["sales_channel"] = body.source_name
+    if status := _source_status(body):
+        found["source_status"] = status
+    return found
+
+
+def _add_people(found: Document, body: Body, topic: str) -> None:
+    """Who bought, and where invoice and goods go."""
+    customer, billing = body.customer, person(body.billing_address)
+    if customer:
+        found["customer"] = {"native_id": native_id(customer, topic, "customer")}
+    name = (name_of(customer) if customer else None) or (billing and billing.get("full_name"))
+    if name:
+        found["customer_name"] = name
+    if email := body.email or body.contact_email:
+        found["email"] = email
+    if phone := body.phone or (customer.phone if customer else None):
+        found["phone"] = phone
+    if billing:
+        found["billing_address"] = billing
+    if shipping := person(body.shipping_address):
+        found["shipping_address"] = shipping
 
 
 def _source_status(body: Body) -> Document:
@@ -106,10 +118,16 @@ def _source_status(body: Body) -> Document:
     return found
 
 
-def _shipping(line: Shipping, at: str, about: About) -> Document:
+def _shippings(lines: list[Shipping], about: About) -> list[Document]:
+    return [
+        _shipping(line, index, about) for index, line in enumerate(lines) if not line.is_removed
+    ]
+
+
+def _shipping(line: Shipping, index: int, about: About) -> Document:
     found: Document = {}
     if line.id is not None or line.admin_graphql_api_id:
-        found["line_id"] = native_id(line, about.topic, at)
+        found["line_id"] = native_id(line, about.topic, "shipping_lines", index)
     if line.title:
         found["title"] = line.title
     if line.code:
@@ -129,7 +147,7 @@ def _totals(body: Body, about: About) -> Document:
         found["subtotal"] = {"amount": body.subtotal_price, "currency": currency}
     if body.total_discounts:
         found["discount"] = {"amount": body.total_discounts, "currency": currency}
-    if shipping := shop_side(pair, currency, about.topic, "/total_shipping_price_set"):
+    if shipping := shop_side(pair, currency, about.topic, "total_shipping_price_set"):
         found["shipping"] = {"amount": shipping, "currency": currency}
     if body.total_tax:
         found["tax"] = {"amount": body.total_tax, "currency": currency}
@@ -145,8 +163,8 @@ def _presentment(body: Body, raw: Raw) -> Document | None:
     found = {}
     for key, name in _SETS.items():
         pair: MoneySet | None = getattr(shown, name)
-        at = f"/{name}/presentment_money"
-        amount = side(pair.presentment_money, currency, raw.topic, at) if pair else None
+        at = (name, "presentment_money")
+        amount = side(pair.presentment_money, currency, raw.topic, *at) if pair else None
         if amount is not None:
             found[key] = money(amount, currency)
     return found if "total" in found else None

@@ -35,17 +35,20 @@ NOT_SHIPPED = frozenset({"cancelled", "error", "failure"})
 def order_lines(body: Body, refunds: list[Refund], about: About) -> list[Document]:
     shipped = _shipped(body, about) if body.fulfillments else {}
     refunded = _refunded_lines(refunds, about) if refunds else {}
-    lines = []
-    for index, line in enumerate(body.line_items):
-        line_id = native_id(line, about.topic, f"/line_items/{index}")
-        refund = refunded.get(line_id, _NO_REFUND)
-        counters = _counters(line, index, shipped.get(line_id, 0), refund, about)
-        lines.append(_line(line, line_id, counters, about))
-    return lines
+    return [
+        _line(line, index, shipped, refunded, about) for index, line in enumerate(body.line_items)
+    ]
 
 
-def _line(line: Line, line_id: str, counters: Document, about: About) -> Document:
+def _line(
+    line: Line,
+    index: int,
+    shipped: "dict[str, int]",
+    refunded: "dict[str, _LineRefund]",
+    about: About,
+) -> Document:
     """One position, field by field: this runs more often than anything else here."""
+    line_id = native_id(line, about.topic, "line_items", index)
     found: Document = {"line_id": line_id}
     if line.sku:
         found["sku"] = line.sku
@@ -55,14 +58,28 @@ def _line(line: Line, line_id: str, counters: Document, about: About) -> Documen
         found["product"] = {"native_id": line.product_id}
     if line.variant_id:
         found["variant"] = {"native_id": line.variant_id}
-    if nature := _nature(line):
-        found["nature"] = nature
+    if line.gift_card:
+        found["nature"] = "gift_card"
+    elif line.tip is not None or line.tip_payment_gateway:
+        found["nature"] = "tip"
+    elif not line.requires_shipping:
+        found["nature"] = "digital"
     if not line.requires_shipping:
         found["requires_shipping"] = False
     service = line.fulfillment_service or "manual"
     if service not in _OWN_HANDS:
         found["fulfilled_by"] = "3pl"
-    found.update(counters)
+    ordered = line.quantity
+    if (
+        line.current_quantity == ordered
+        and line_id not in shipped
+        and line_id not in refunded
+        and not about.cancelled
+    ):
+        found["ordered"] = str(ordered)
+    else:
+        refund = refunded.get(line_id, _NO_REFUND)
+        found.update(_counters(line, index, shipped.get(line_id, 0), refund, about))
     found["unit_price"] = {"amount": line.price, "currency": about.currency}
     if line.discount_allocations:
         found["discounts"] = allocated(line.discount_allocations, about)
@@ -81,8 +98,6 @@ def _counters(
 ) -> Document:
     """How far the line has come, from the logs."""
     ordered, current = line.quantity, line.current_quantity
-    if current == ordered and not shipped and not about.cancelled and refund is _NO_REFUND:
-        return {"ordered": str(ordered)}
     at = f"/line_items/{index}"
     if shipped > ordered:
         what = f"at least {shipped}, the quantity in fulfillments"
@@ -128,7 +143,7 @@ def _shipped(body: Body, about: About) -> dict[str, int]:
         if fulfilment.status in NOT_SHIPPED:
             continue
         for i, line in enumerate(fulfilment.line_items or ()):
-            line_id = native_id(line, about.topic, f"/fulfillments/{f}/line_items/{i}")
+            line_id = native_id(line, about.topic, "fulfillments", f, "line_items", i)
             shipped[line_id] = shipped.get(line_id, 0) + line.quantity
     return shipped
 
@@ -137,26 +152,17 @@ def _refunded_lines(refunds: list[Refund], about: About) -> dict[str, _LineRefun
     found: dict[str, _LineRefund] = {}
     for r, refund in enumerate(refunds):
         for i, item in enumerate(refund.refund_line_items or ()):
-            at = f"/refunds/{r}/refund_line_items/{i}"
+            at = ("refunds", r, "refund_line_items", i)
             inner = item.line_item or LineId(id=item.line_item_id)
-            entry = found.setdefault(native_id(inner, about.topic, at), _LineRefund())
+            entry = found.setdefault(native_id(inner, about.topic, *at), _LineRefund())
             entry.quantity += item.quantity
             if item.restock_type == "return":
                 entry.returned += item.quantity
             pair = item.subtotal_set
-            amount = shop_side(pair, about.currency, about.topic, f"{at}/subtotal_set")
+            amount = shop_side(pair, about.currency, about.topic, *at, "subtotal_set")
             if amount is not None:
                 entry.amount = (entry.amount or Decimal(0)) + Decimal(amount)
     return found
-
-
-def _nature(line: Line) -> str | None:
-    """None for goods, which are the default."""
-    if line.gift_card:
-        return "gift_card"
-    if line.tip is not None or line.tip_payment_gateway:
-        return "tip"
-    return None if line.requires_shipping else "digital"
 
 
 def _line_extensions(line: Line, service: str) -> Document:

@@ -5,17 +5,18 @@ The step keeps no state: its events have deterministic ids, so doing it twice sa
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from crossdock.bus import Outgoing
 from crossdock.canonical import Entity, EntityRef, Exchange, Fulfillment, Price
 from crossdock.canonical.entity import contract_error
+from crossdock.canonical.texts import rfc3339
 from crossdock.connector import Connector, Ignore
 from crossdock.errors import ContractError, TransientError
 from crossdock.events import EVENT_TYPES, Envelope, Fact, Raw, Statement, now_text
+from crossdock.frozen import made_at_once
 from crossdock.identity import entity_id, event_id, fingerprint
 from crossdock.jsontext import shorten
 from pydantic import ValidationError
@@ -35,6 +36,7 @@ MAX_KEY = 64
 """As long as the ledger's column; our own ids have 30 characters."""
 
 
+@made_at_once
 @dataclass(frozen=True)
 class Said:
     """One event, complete: addressed, identified, in bytes."""
@@ -56,11 +58,13 @@ def say(
 
     ContractError names connector and topic, pointer and value. Ignore passes through.
     """
-    with _named(connector, raw):
+    try:
         return [
-            _complete(fact, connection, raw, source=source, landing_id=landing_id, mode=mode)
+            _complete(fact, connection, raw, source, landing_id, mode)
             for fact in connector.translate(raw)
         ]
+    except (ContractError, ValidationError) as error:
+        raise _named(error, connector, raw) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +83,7 @@ class Meant:
 
 def meant(connection: str, connector: Connector, raw: Raw) -> list[Meant]:
     """What `raw` says, for comparing it: a third of the work of `say`, and the same errors."""
-    with _named(connector, raw):
+    try:
         return [
             Meant(
                 raw=raw,
@@ -92,32 +96,23 @@ def meant(connection: str, connector: Connector, raw: Raw) -> list[Meant]:
             )
             for fact in connector.translate(raw)
         ]
+    except (ContractError, ValidationError) as error:
+        raise _named(error, connector, raw) from error
 
 
-@contextmanager
-def _named(connector: Connector, raw: Raw) -> Iterator[None]:
-    """Faults of the content name whose dialect it is."""
-    try:
-        yield
-    except ContractError as error:
-        raise ContractError(
-            f"{connector.name} {raw.topic}: {error.message}",
-            pointer=error.pointer,
-            value=error.value,
-            parts=error.parts,
-        ) from error
-    except ValidationError as error:
-        fault = contract_error(error.title, error)
-        raise ContractError(
-            f"{connector.name} {raw.topic}: {fault.message}",
-            pointer=fault.pointer,
-            value=fault.value,
-            parts=fault.parts,
-        ) from error
+def _named(error: ContractError | ValidationError, connector: Connector, raw: Raw) -> ContractError:
+    """A fault of the content, with the name of whose dialect it is."""
+    fault = contract_error(error.title, error) if isinstance(error, ValidationError) else error
+    return ContractError(
+        f"{connector.name} {raw.topic}: {fault.message}",
+        pointer=fault.pointer,
+        value=fault.value,
+        parts=fault.parts,
+    )
 
 
 def _complete(
-    fact: Fact, connection: str, raw: Raw, *, source: str, landing_id: str, mode: str
+    fact: Fact, connection: str, raw: Raw, source: str, landing_id: str, mode: str
 ) -> Said:
     own_id = entity_id(connection, fact.kind, fact.native_id)
     model = EVENT_TYPES[fact.type]
@@ -146,7 +141,7 @@ def _complete(
             type=f"crossdock.{fact.type}.v{model.major}",
             subject=own_id,
             key=key,
-            time=fact.occurred_at.isoformat() if fact.occurred_at else now_text(),
+            time=rfc3339(fact.occurred_at) if fact.occurred_at else now_text(),
             connection=connection,
             revision=revision,
             landing=landing_id,

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 from crossdock import jsontext
 from crossdock.canonical import ENTITIES, Entity
 from crossdock.canonical.eventtypes import EVENTS
+from crossdock.canonical.texts import rfc3339
 from crossdock.errors import ContractError
 from crossdock.frozen import made_at_once
 
@@ -133,6 +134,7 @@ class Event(Generic[E_co]):
         return self.type.partition(".")[0]
 
 
+@made_at_once
 @dataclass(frozen=True, kw_only=True)
 class Statement:
     """A fact as an `Event` states it, with the entity as JSON values: the quick way for much news.
@@ -272,10 +274,8 @@ def revision_of(moment: datetime | str) -> str:
     Text is read by `moment_of`.
     """
     at = moment_of(moment) if isinstance(moment, str) else moment
-    if at.tzinfo is not UTC:
-        at = at.astimezone(UTC)
-    text = at.replace(tzinfo=None).isoformat()  # half the cost of isoformat with a zone
-    return f"{text}Z" if at.microsecond else f"{text}.000000Z"
+    text = rfc3339(at)
+    return text if at.microsecond else f"{text[:-1]}.000000Z"
 
 
 @made_at_once

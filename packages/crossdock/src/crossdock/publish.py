@@ -86,7 +86,7 @@ _HEADERS: dict[str, tuple[str, str]] = {
     "ce-source": ("/crossdock/demo/web", "Deployment and connection that speaks."),
     "ce-type": ("crossdock.order.placed.v1", "What happened, with the major version of the body."),
     "ce-subject": ("ord_0123456789abcdefghjkmnpqrs", "Canonical id of the entity."),
-    "ce-time": ("2026-01-31T12:00:00+00:00", "When it happened."),
+    "ce-time": ("2026-01-31T12:00:00Z", "When it happened."),
     "ce-dataschema": (
         "https://schemas.crossdock.dev/order/v1/schema.json",
         "Where the schema of the body lies.",

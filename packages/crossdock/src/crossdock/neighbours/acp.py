@@ -21,13 +21,13 @@ from crossdock.canonical import (
     OrderLine,
     statuses,
 )
+from crossdock.canonical.texts import rfc3339
 from crossdock.neighbours.acp_lost import DISCOUNT, LOST, LOST_BACK, LOST_WHEN, is_double
 from crossdock.neighbours.acp_reading import AcpOrder, from_acp
 from crossdock.neighbours.exact import (
     is_uri,
     minor_units,
     misfit,
-    rfc3339,
     steps,
 )
 

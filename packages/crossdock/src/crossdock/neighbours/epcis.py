@@ -23,6 +23,7 @@ from typing import Any
 
 from crossdock.canonical import Fulfillment, InventoryLevel
 from crossdock.canonical.inventory import InventoryMovement
+from crossdock.canonical.texts import rfc3339
 from crossdock.neighbours.epcis_reading import EpcisFacts, from_epcis
 from crossdock.neighbours.epcis_words import (
     BUCKETS,
@@ -37,7 +38,6 @@ from crossdock.neighbours.epcis_words import (
 from crossdock.neighbours.exact import (
     MAX_INTEGER,
     misfit,
-    rfc3339,
 )
 
 __all__ = [

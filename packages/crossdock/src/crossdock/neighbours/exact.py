@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -108,11 +108,6 @@ def instant(node: Mapping[str, Any], key: str, at: str) -> datetime:
     except ValidationError as error:
         found = error.errors()[0]
         raise misfit(at + pointer_of(key), found["input"], found["msg"]) from None
-
-
-def rfc3339(moment: datetime) -> str:
-    """The moment in UTC, with Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def need(node: Mapping[str, Any], key: str, kind: type[T] | tuple[type[T], ...], at: str) -> T:

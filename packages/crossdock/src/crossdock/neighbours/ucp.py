@@ -25,12 +25,12 @@ from crossdock.canonical import (
     OrderLine,
     TaxLine,
 )
+from crossdock.canonical.texts import rfc3339
 from crossdock.neighbours.exact import (
     is_uri,
     minor_units,
     misfit,
     places,
-    rfc3339,
     steps,
 )
 from crossdock.neighbours.ucp_lost import LOST, LOST_BACK, LOST_BACK_WHEN, LOST_WHEN, no_sku
