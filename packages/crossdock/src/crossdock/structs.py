@@ -77,7 +77,7 @@ class Code:
     def matching(self, pattern: str) -> str:
         """The expression for text, when it is of this pattern and no longer."""
         match = re.compile(pattern, re.ASCII).fullmatch
-        return f"({self.named('match', match)}({{0}}) or refuse()).string"
+        return f"({{0}} if {self.named('match', match)}({{0}}) else refuse())"
 
 
 def struct(name: str, members: Sequence[tuple[Any, ...]], *, closed: bool) -> Any:

@@ -22,6 +22,7 @@ import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
@@ -204,7 +205,7 @@ class _Writer:
         template: dict[str, Any] = {}
         needed: dict[str, Leaf] = {}
         make: list[str] = []
-        check: list[str] = []
+        seen: dict[str, list[str]] = {}
         for name, field in fields.items():
             schema, template[name] = field["schema"], None
             if schema["type"] == "default":
@@ -214,19 +215,21 @@ class _Writer:
                 members.append((name, leaf.type, _ABSENT))
                 given = f"if (v := s.{name}) is not absent:"
                 make += [given, *self._optional(name, leaf, default)]
-                check += [given, f" {leaf.check.format('v')}"] if leaf.check else []
+                if leaf.check:
+                    seen[name] = [given, f" {leaf.check.format('v')}"]
             else:
                 leaf = self.leaf(schema)
                 members.append((name, leaf.type))
                 needed[name] = leaf
-                check += [leaf.check.format(f"s.{name}")] if leaf.check else []
+                if leaf.check:
+                    seen[name] = [leaf.check.format(f"s.{name}")]
         type_ = struct(cls.__name__, members, closed=True)
         if cls is EntityRef:
             values = ", ".join(f"{{0}}.{name}" for name in fields)
             return Leaf(type_, f"{self._code.named('known', _known)}[({values})]")
         model = self._code.named("model", cls)
         if len(needed) == len(template) and not after:
-            return self._small(type_, model, needed, self._checking(check))
+            return self._small(type_, model, needed, self._checking([*chain(*seen.values())]))
         for name, leaf in needed.items():
             if leaf.lines:
                 make += [f"v = s.{name}", *(line.format("v") for line in leaf.lines)]
@@ -235,11 +238,13 @@ class _Writer:
         make = [f"d = {d}.copy()", *make, f"m = new({model})", "put(m, d)"]
         if any("t = True" in line for line in make):  # else all that was stated is another value
             make = ["t = False", *make, f"if t: {self._code.named('tell', _telling(fields))}(m, s)"]
-        asked = _when_asked(cls)
+        asked, counters = _when_asked(cls)
         make += [f"{asked} m = {self._code.named('after', function)}(m)" for function in after]
         maker = self._code.written("make", [*make, "return m"])
-        if after:
-            check = [f"{asked} return {maker}(s)", *check]
+        if after:  # the model must say; where it need not be asked, no counter is there
+            seen = {name: lines for name, lines in seen.items() if name not in counters}
+            seen = {"": [f"{asked} return {maker}(s)"], **seen}
+        check = [*chain(*seen.values())]
         return Leaf(type_, f"{maker}({{0}})", self._checking(check))
 
     def _small(self, type_: Any, model: str, fields: Mapping[str, Leaf], check: str) -> Leaf:
@@ -282,13 +287,13 @@ def _telling(names: Iterable[str]) -> Callable[[Any, Any], None]:
     return tell
 
 
-def _when_asked(cls: type[BaseModel]) -> str:
-    """Counters that are not given agree."""
+def _when_asked(cls: type[BaseModel]) -> tuple[str, Iterable[str]]:
+    """When a model has to judge itself, and what is absent else: no counters, no disagreement."""
     validators = cls.__pydantic_decorators__.model_validators
     if not issubclass(cls, Counted) or set(validators) != {"_counters_agree"}:
-        return "if True:"
+        return "if True:", ()
     counters = dict.fromkeys(name for limit in cls.limits for name in limit.parts)
-    return f"if {' or '.join(f's.{name} is not absent' for name in counters)}:"
+    return f"if {' or '.join(f's.{name} is not absent' for name in counters)}:", counters
 
 
 class _Known(dict[tuple[object, ...], EntityRef]):
