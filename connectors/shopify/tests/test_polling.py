@@ -271,7 +271,9 @@ async def test_what_a_webhook_names_meanwhile_does_not_wait_for_the_past(bench: 
                 item = bench.box.shop.variants["TOTE"]["item"]
                 place = f"{gid('InventoryLevel', LOCATION)}?inventory_item_id={item}"
                 thin = {"inventory_item_id": item, "admin_graphql_api_id": place}
-                bench.shop.poller.hear("inventory_levels/update", thin)
+                bench.shop.poller.hear(
+                    "inventory_levels/update", f"inventory:{item}:{LOCATION}", thin
+                )
         cursor = told[-1].cursor if told else cursor
     names = [raw.topic for raw in told if raw.topic in {"Order", "InventoryLevel"}]
     assert names.index("InventoryLevel") == 2, names

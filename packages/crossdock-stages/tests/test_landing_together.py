@@ -36,7 +36,7 @@ class Together(Intake):
     def __init__(self, ledger: Ledger) -> None:
         self.house = type("House", (), {"ledger": ledger})()  # type: ignore[assignment]
         self._door = []
-        self._landers = set()
+        self._lander = None
 
     def _land(self, tx: Any, rows: Any) -> list[Any]:
         tx.sizes.append(len(rows))

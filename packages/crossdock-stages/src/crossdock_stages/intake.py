@@ -39,8 +39,6 @@ log = logging.getLogger("crossdock.intake")
 RELAY_QUEUE = 5_000
 RELAY_BATCH = 200
 LAND_BATCH = 100
-LANDERS = 2
-"""While the ledger writes one batch the next is on its way to it."""
 LAND_S = 4.0
 """A sender waits so long at most: one that gives up by itself (Shopify: 5 s) learns nothing."""
 DOOR = 5_000
@@ -82,7 +80,7 @@ class Intake:
         self.topology = topology
         self._relay: asyncio.Queue[Outgoing] = asyncio.Queue(RELAY_QUEUE)
         self._door: list[tuple[Landed, asyncio.Future[tuple[str, Verdict]]]] = []
-        self._landers: set[asyncio.Task[None] | None] = set()
+        self._lander: asyncio.Task[None] | None = None
 
     async def webhook(self, connection: str, port: Webhooks, request: Request) -> Accepted:
         """Verify, land, and queue for the bus.
@@ -119,8 +117,8 @@ class Intake:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[tuple[str, Verdict]] = loop.create_future()
         self._door.append((row, answer))
-        if len(self._landers) < LANDERS:
-            self._landers.add(asyncio.create_task(self._empty_door(), name="land"))
+        if self._lander is None:
+            self._lander = asyncio.create_task(self._empty_door(), name="land")
         timer = loop.call_later(LAND_S, _too_late, answer)
         try:
             return await answer
@@ -134,8 +132,8 @@ class Intake:
                 waited_for = [one for one in batch if not one[1].done()]
                 if waited_for:
                     await self._land_batch(waited_for)
-        finally:  # at once: whoever comes next must not count on this one
-            self._landers.remove(asyncio.current_task())
+        finally:
+            self._lander = None
 
     async def _land_batch(
         self, batch: Sequence[tuple[Landed, "asyncio.Future[tuple[str, Verdict]]"]]
