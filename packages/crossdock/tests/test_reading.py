@@ -112,7 +112,8 @@ def test_counts_since_1970_are_moments() -> None:
         ({"lines": [1]}, "orders/create/lines/0: expected an object, found 1"),
         (
             {"lines": [{"price": 1.5, "quantity": 1}]},
-            'orders/create/lines/0/price: expected an amount such as "12.30", found 1.5',
+            'orders/create/lines/0/price: expected an amount such as "12.30", of at most six '
+            "places, found 1.5",
         ),
         (
             {"lines": [{"quantity": 1}]},
@@ -202,6 +203,8 @@ PRICED = Shape(Priced)
         ("999999999999999999", "999999999999999999"),
         ('"12.30"', "12.30"),
         ("1e-7", "0.0000001"),
+        ("3.3333333333333335", "3.3333333333333335"),
+        ('"19.99123456789012345678"', "19.99123456789012345678"),
     ],
 )
 def test_a_number_is_an_exact_decimal(sent: str, read: str) -> None:
@@ -211,7 +214,19 @@ def test_a_number_is_an_exact_decimal(sent: str, read: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", ["true", "null", "[]", '"1_0"', '"NaN"', '"1e5"', "1e30", "99999999999999.99", '""']
+    "sent",
+    [
+        "true",
+        "null",
+        "[]",
+        '"1_0"',
+        '"NaN"',
+        '"1e5"',
+        "1e30",
+        "99999999999999.99",
+        '""',
+        f'"1.{"3" * 41}"',
+    ],
 )
 def test_what_is_no_number_is_told(sent: str) -> None:
     with pytest.raises(ContractError, match="t/price: expected a number such as"):

@@ -138,6 +138,21 @@ def order(*lines: OrderLine, **fields: object) -> Order:
     return Order(**{**base, "lines": lines or (line(),), "totals": total, **fields})
 
 
+@pytest.mark.parametrize(
+    ("amount", "rounded"),
+    [
+        ("19.99", "19.99"),
+        ("19.9912345678", "19.991235"),
+        ("3.3333333333333335", "3.333333"),
+        ("0.0000005", "0.000000"),
+        ("0.0000015", "0.000002"),
+        ("-1.00000051", "-1.000001"),
+    ],
+)
+def test_money_of_more_places_is_rounded_halves_to_even(amount: str, rounded: str) -> None:
+    assert str(Money.nearest(Decimal(amount), "EUR").amount) == rounded
+
+
 class TestDecimals:
     @given(amounts)
     def test_an_amount_survives_the_wire(self, amount: Decimal) -> None:

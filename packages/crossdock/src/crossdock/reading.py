@@ -108,8 +108,9 @@ NumericId = Annotated[
 ]
 """A whole number, or its digits as text; read as text."""
 
-Amount = Annotated[str, pattern(AMOUNT_PATTERN, 'an amount such as "12.30"')]
-"""Money as decimal text: a `str`, to be compared as `Decimal(value)`."""
+Amount = Annotated[str, pattern(AMOUNT_PATTERN, 'an amount such as "12.30", of at most six places')]
+"""Money as decimal text: a `str`, to be compared as `Decimal(value)`. A vendor that sends more than
+six places: `Number`, and `Money.nearest`."""
 
 Ratio = Annotated[
     float | str,
@@ -128,7 +129,7 @@ Ratio = Annotated[
 ]
 """A ratio as JSON number or decimal text: a `float` or a `str`, as it was sent."""
 
-_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,12})?")
+_DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,40})?")
 
 
 def _number(value: object) -> Decimal:
@@ -153,10 +154,12 @@ Number = Annotated[
     Decimal,
     _Leaf(
         core_schema.no_info_plain_validator_function(_number),
-        "a number such as 12.3 (a fraction below 10^12), or decimal text",
+        "a number such as 12.3 (a fraction below 10^12), or decimal text of at most 18 digits "
+        "before the point and 40 after it",
     ),
 ]
-"""A JSON number, or decimal text, as a `Decimal`: money of a vendor that sends numbers."""
+"""A JSON number, or decimal text, as a `Decimal`: money of a vendor that sends numbers, or more
+places than money has (thirds of a cent); `Money.nearest` makes money of those."""
 
 Moment = Annotated[
     str,

@@ -251,6 +251,13 @@ class Money(Model):
         """
         return cls(amount=Decimal(amount).scaleb(-_places(currency, places)), currency=currency)
 
+    @classmethod
+    def nearest(cls, amount: Decimal, currency: str) -> Self:
+        """The money of a sum with more places than six, such as a tax worked out by division:
+        rounded to six, halves to even."""
+        rounded = round(amount, 6)
+        return cls(amount=amount if amount == rounded else rounded, currency=currency)
+
     def in_minor(self, places: int | None = None) -> int:
         """The other way round, for what is sent. ContractError where it is no whole number."""
         scaled = self.amount.scaleb(_places(self.currency, places))
