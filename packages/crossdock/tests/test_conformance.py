@@ -11,7 +11,7 @@ import pytest
 from crossdock import ContractError, Event, Raw, RejectedError
 from crossdock.canonical import Product
 from crossdock.testing import conformance
-from crossdock.testing.conformance import Subject
+from crossdock.testing.conformance import Subject, kit
 from crossdock.testing.conformance.quality import Quality
 from crossdock.testing.coverage import Coverage, UntranslatableError, main
 from crossdock.testing.printing import grouped
@@ -48,6 +48,14 @@ def test_a_wrong_connector_fails_the_check_that_is_for_it(id_: str) -> None:
     outcome = conformance.run_check(sabotage.WRONG[id_](), CHECKS[id_])
     assert outcome.state == "failed", outcome.said
     assert "What to do: " in outcome.said
+
+
+@pytest.mark.parametrize("id_", ["poll.tells-every-change", "poll.can-be-left-early"])
+def test_a_connector_that_never_ends_is_told_so(monkeypatch: pytest.MonkeyPatch, id_: str) -> None:
+    monkeypatch.setattr(kit, "LIMIT_S", 0.5)
+    outcome = conformance.run_check(sabotage.endless(), CHECKS[id_])
+    assert outcome.state == "failed"
+    assert outcome.said.startswith("it did not end in 0.5 s\nWhat to do: ")
 
 
 EXACT = "values.money-is-exact"

@@ -442,6 +442,18 @@ def refusing() -> Subject:
     return replace(port(make=_no_key), sandbox=type("Refusing", (toybox.ToyBox,), {"make": make}))
 
 
+def endless() -> Subject:
+    """Asks for the first page for ever, and finds nothing on it that is new."""
+
+    async def poll(self: Toy, cursor: Any) -> Any:
+        while True:
+            await self.http.get("orders", params={"limit": "2"})
+            if cursor == "never":
+                yield None
+
+    return port(poll=poll)
+
+
 async def _nothing(self: Toy, command: Any) -> None:
     return None
 

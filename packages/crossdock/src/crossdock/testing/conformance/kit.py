@@ -76,6 +76,8 @@ class Outcome:
     said: str = ""
 
 
+LIMIT_S = 120.0
+"""No check needs a tenth of it, even on a busy machine."""
 _checks: dict[str, Check] = {}
 Body = Callable[[Case], Awaitable[None] | None]
 
@@ -153,5 +155,17 @@ def _homes(subject: Subject) -> list[Path]:
 async def _run(subject: Subject, one: Check) -> None:
     case = Case(subject)
     answer = one.run(case)
-    if inspect.isawaitable(answer):
-        await answer
+    if not inspect.isawaitable(answer):
+        return
+    limit = asyncio.timeout(LIMIT_S)
+    try:
+        async with limit:
+            await answer
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise Failed(
+            f"it did not end in {LIMIT_S:g} s",
+            "something goes on for ever. Does `poll` end at the last page, with each page asked "
+            "for once? Does the sandbox end its list? Does anything wait for what never comes?",
+        ) from None
