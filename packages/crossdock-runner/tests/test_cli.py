@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from crossdock_runner import deployment
 from crossdock_stages.ledger import landing, open_ledger, things, traffic
-from crossdock_stages.ledger.landing import Landed
+from crossdock_stages.ledger.landing import Landed, Translated
 from crossdock_stages.ledger.things import Known
 from crossdock_stages.ledger.traffic import Seen
 from sqlalchemy.engine import Connection
@@ -117,6 +117,15 @@ class TestTranslate:
         assert json.loads(done.stdout)["error"]
         assert done.stderr
 
+    def test_a_fault_of_the_mapping_is_told_with_its_line(self, run: Run) -> None:
+        words = ("translate", "acme-shop", "-", "--topic", "bug")
+        told = clean(run(*words, stdin="{}"), 1).stderr
+        assert told.startswith("a fault in the mapping of acme-shop: AttributeError: ")
+        assert "raw.nothing_of_the_kind" in told
+        assert "typer" not in told
+        document = json.loads(clean(run(*words, "--json", stdin="{}"), 1).stdout)
+        assert "nothing_of_the_kind" in document["error"]
+
     def test_used_wrongly_is_2(self, run: Run, tmp_path: Path) -> None:
         assert "no file" in clean(run("translate", "acme-shop", "none.json"), 2).stderr
         (tmp_path / "f").write_text("{}")
@@ -146,6 +155,8 @@ class TestTrace:
 
         def work(tx: Connection) -> None:
             landing.land(tx, [row])
+            said = Translated(landing_id="lnd_1", state="translated", events=("evt_7",))
+            landing.mark_translated(tx, [said])
             things.remember(
                 tx,
                 [

@@ -267,3 +267,14 @@ else:
     raise AssertionError
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_record_has_fields_and_nothing_else() -> None:
+    with pytest.raises(TypeError, match=r"Big\.exact: a Record has fields and nothing else"):
+
+        class Big(Record):
+            value: Text
+
+            @property
+            def exact(self) -> str:
+                return self.value

@@ -64,7 +64,7 @@ def new_connector(
     if as_json:
         print_json({"connector": name, "folder": made})
         return 0
-    say(f"{made} is there, and its tests pass. Next:")
+    say(f"{made} is there; its tests pass as it is made. Next:")
     say(f"    cd {made}")
     say("    python -m pip install -e '.[test]'")
     say("    python -m pytest")

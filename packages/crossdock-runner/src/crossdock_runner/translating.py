@@ -1,6 +1,7 @@
 """`crossdock translate`: what does this payload say? Offline, for authors and for the curious."""
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def translate_file(
         if as_json:
             print_json({"events": [], "error": error.message, "pointer": error.pointer})
         complain(str(error))
+        return 1
+    except Exception as error:  # noqa: BLE001 - the author's own fault is told, not ours
+        where = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)[-3:]))
+        fault = f"{type(error).__name__}: {error}"
+        if as_json:
+            print_json({"events": [], "error": fault, "pointer": None})
+        complain(f"a fault in the mapping of {connector_name}: {fault}\n{where}".rstrip())
         return 1
     if as_json:
         print_json({"events": [_event(one) for one in said]})

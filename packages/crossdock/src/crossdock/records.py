@@ -33,6 +33,15 @@ _list: Any = list
 class Record:
     """See the module's docstring. None is the only default there is."""
 
+    def __init_subclass__(cls) -> None:
+        """TypeError for anything but fields: what is read is made by another class."""
+        fields = vars(cls).get("__annotations__", {})
+        for name in vars(cls):
+            if name not in fields and not name.startswith("__"):
+                raise TypeError(
+                    f"{cls.__name__}.{name}: a Record has fields and nothing else; write a function"
+                )
+
     def __init__(self, **given: Any) -> None:
         self.__dict__.update(given)
 
