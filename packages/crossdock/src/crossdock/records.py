@@ -159,7 +159,7 @@ class _Writer:
                 only(node, "coerce_numbers_to_str", "pattern")
                 text = self._matching(node["pattern"])
                 number = bounded(int, {"ge": 0, "le": 2**63 - 1})
-                return Leaf(number | str, f"str({{0}}) if {{0}}.__class__ is int else {text}")
+                return Leaf(number | str, f"str({{0}}) if type({{0}}) is int else {text}")
             case "str":
                 only(node, "strict", "max_length", "pattern")
                 text = self._matching(node["pattern"]) if "pattern" in node else ""
@@ -171,7 +171,7 @@ class _Writer:
                     raise UnknownError
                 only(number, "strict", "allow_inf_nan", "gt", "lt")
                 either = self._value(word)
-                seen = f"{{0}}.__class__ is float or {either.check}" if either.check else ""
+                seen = f"type({{0}}) is float or {either.check}" if either.check else ""
                 return Leaf(bounded(float, number) | either.type, check=seen)
             case kind:
                 raise UnknownError(kind)

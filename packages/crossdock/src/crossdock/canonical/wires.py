@@ -7,7 +7,7 @@ counters, and puts the values into the model (decision 0015). Of a sum with a de
     def make(s):
         d = template.copy()
         d['amount'] = amounts[s.amount]
-        if (v := s.currency) is not absent:
+        if (v := s.currency) is not None:
             d['currency'] = v
         m = new(Sum)
         put(m, d)
@@ -71,7 +71,6 @@ def wire(model: type[BaseModel]) -> Wire | None:
     return Wire(read, checked)
 
 
-_ABSENT = object()
 _tuple: Any = tuple
 _list: Any = list
 _dict: Any = dict
@@ -85,7 +84,6 @@ class _Writer:
         self._definitions = {one["ref"]: one for one in known}
         self._leaves: dict[type[BaseModel], Leaf] = {}
         self._code = Code(
-            absent=_ABSENT,
             new=object.__new__,
             put=vars(BaseModel)["__dict__"].__set__,
         )
@@ -212,8 +210,10 @@ class _Writer:
                 only(schema, "schema", "default")
                 template[name] = default = schema["default"]
                 leaf = self.leaf(_but_null(schema["schema"], default))
-                members.append((name, leaf.type, _ABSENT))
-                given = f"if (v := s.{name}) is not absent:"
+                if leaf.type is Any:
+                    raise UnknownError("null that is stated is none that is absent")
+                members.append((name, leaf.type, None))  # no type here takes null
+                given = f"if (v := s.{name}) is not None:"
                 make += [given, *self._optional(name, leaf, default)]
                 if leaf.check:
                     seen[name] = [given, f" {leaf.check.format('v')}"]
@@ -281,7 +281,7 @@ def _telling(names: Iterable[str]) -> Callable[[Any, Any], None]:
     """A function that tells a model what was stated, where its values do not (`values.Model`)."""
 
     def tell(model: Any, stated: Any) -> None:
-        told = {name for name in names if getattr(stated, name) is not _ABSENT}
+        told = {name for name in names if getattr(stated, name) is not None}
         object.__setattr__(model, "__pydantic_fields_set__", told)
 
     return tell
@@ -293,7 +293,7 @@ def _when_asked(cls: type[BaseModel]) -> tuple[str, Iterable[str]]:
     if not issubclass(cls, Counted) or set(validators) != {"_counters_agree"}:
         return "if True:", ()
     counters = dict.fromkeys(name for limit in cls.limits for name in limit.parts)
-    return f"if {' or '.join(f's.{name} is not absent' for name in counters)}:", counters
+    return f"if {' or '.join(f's.{name} is not None' for name in counters)}:", counters
 
 
 class _Known(dict[tuple[object, ...], EntityRef]):
@@ -301,7 +301,7 @@ class _Known(dict[tuple[object, ...], EntityRef]):
 
     def __missing__(self, values: tuple[object, ...]) -> EntityRef:
         given = zip(EntityRef.model_fields, values, strict=True)
-        made = EntityRef.model_validate({name: at for name, at in given if at is not _ABSENT})
+        made = EntityRef.model_validate({name: at for name, at in given if at is not None})
         if len(self) >= REMEMBERED:
             self.clear()
         self[values] = made
