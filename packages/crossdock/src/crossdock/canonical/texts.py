@@ -351,14 +351,15 @@ class _JsonValues:
         return value
 
     def _check(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        for key in value:
+        for key, item in value.items():
             if not self._match(key) or key.endswith("\n"):
                 raise PydanticCustomError(
                     "extension",
                     "the extension {key} needs a reverse-domain key such as com.acme.loyalty",
                     {"key": repr(key[:60])},
                 )
-        _json_only(value, MAX_DEPTH)
+            if not _is_flat_text(item):
+                _json_only(item, MAX_DEPTH - 1)
         return value
 
     def __get_pydantic_core_schema__(
@@ -387,6 +388,14 @@ def read_instead(function: object) -> Callable[[Any], Any] | None:
     """The quicker check of extensions, where this validator of a schema is the one for them."""
     owner = getattr(function, "__self__", None)
     return owner.read if isinstance(owner, _JsonValues) else None
+
+
+def _is_flat_text(value: Any) -> bool:
+    """An object of texts, as extensions are nearly always."""
+    return value.__class__ is dict and {*map(type, value), *map(type, value.values())} <= _TEXT
+
+
+_TEXT = {str}
 
 
 def _json_only(value: Any, depth: int) -> None:
