@@ -5,6 +5,8 @@ two runners that meet the same order at once agree on its id.
 """
 
 import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
 
@@ -74,11 +76,20 @@ _30_BITS = (1 << 30) - 1
 
 def digest(*parts: str) -> str:
     """26 characters that stand for these parts, in this order (130 bits of SHA-256)."""
+    return _text(_framed(parts))
+
+
+def _framed(parts: Iterable[str]) -> bytes:
+    """Each behind its length, so that no two sequences of parts look alike."""
     whole = b""
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass")
         size = len(raw)
         whole += (_LENGTHS[size] if size < 256 else size.to_bytes(4, "big")) + raw
+    return whole
+
+
+def _text(whole: bytes) -> str:
     number = int.from_bytes(hashlib.sha256(whole).digest()[:17], "big") >> 6
     # cut into what a processor's word holds: Python's arithmetic is slow beyond
     a, b, c = number >> 100, number >> 70 & _30_BITS, number >> 40 & _30_BITS
@@ -93,7 +104,14 @@ def digest(*parts: str) -> str:
 
 def entity_id(connection: str, kind: str, native_id: str) -> str:
     """`ord_…` for the order that `connection` calls `native_id`; `kind` is a key of PREFIXES."""
-    return f"{PREFIXES.get(kind, kind)}_{digest(connection, kind, native_id)}"
+    prefix, begun = _beginning(connection, kind)
+    return f"{prefix}_{_text(begun + _framed((native_id,)))}"
+
+
+@lru_cache(1_024)
+def _beginning(connection: str, kind: str) -> tuple[str, bytes]:
+    """What all ids of one kind and connection begin with, before and after hashing."""
+    return PREFIXES.get(kind, kind), _framed((connection, kind))
 
 
 def event_id(entity: str, type_: str, revision: str, fingerprint: str) -> str:
