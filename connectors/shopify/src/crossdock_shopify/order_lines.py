@@ -11,6 +11,7 @@ Counters come from the logs in the payload, never from a status word:
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from crossdock.reading import fault
 
@@ -35,18 +36,18 @@ NOT_SHIPPED = frozenset({"cancelled", "error", "failure"})
 def order_lines(body: Body, refunds: list[Refund], about: About) -> list[Document]:
     shipped = _shipped(body, about) if body.fulfillments else {}
     refunded = _refunded_lines(refunds, about) if refunds else {}
-    return [
-        _line(line, index, shipped, refunded, about) for index, line in enumerate(body.line_items)
-    ]
+    log = _Log(shipped, refunded) if shipped or refunded or about.cancelled else None
+    return [_line(line, index, log, about) for index, line in enumerate(body.line_items)]
 
 
-def _line(
-    line: Line,
-    index: int,
-    shipped: "dict[str, int]",
-    refunded: "dict[str, _LineRefund]",
-    about: About,
-) -> Document:
+class _Log(NamedTuple):
+    """What happened to an order's lines since it was placed, by line id."""
+
+    shipped: dict[str, int]
+    refunded: "dict[str, _LineRefund]"
+
+
+def _line(line: Line, index: int, log: _Log | None, about: About) -> Document:
     """One position, field by field: this runs more often than anything else here."""
     line_id = native_id(line, about.topic, "line_items", index)
     found: Document = {"line_id": line_id}
@@ -70,16 +71,10 @@ def _line(
     if service not in _OWN_HANDS:
         found["fulfilled_by"] = "3pl"
     ordered = line.quantity
-    if (
-        line.current_quantity == ordered
-        and line_id not in shipped
-        and line_id not in refunded
-        and not about.cancelled
-    ):
+    if log is None and line.current_quantity == ordered:
         found["ordered"] = str(ordered)
     else:
-        refund = refunded.get(line_id, _NO_REFUND)
-        found.update(_counters(line, index, shipped.get(line_id, 0), refund, about))
+        found.update(_counters(line, line_id, index, log or _NOTHING, about))
     found["unit_price"] = {"amount": line.price, "currency": about.currency}
     if line.discount_allocations:
         found["discounts"] = allocated(line.discount_allocations, about)
@@ -93,11 +88,11 @@ def _line(
 _OWN_HANDS = frozenset({"manual", "gift_card"})
 
 
-def _counters(
-    line: Line, index: int, shipped: int, refund: "_LineRefund", about: About
-) -> Document:
+def _counters(line: Line, line_id: str, index: int, log: _Log, about: About) -> Document:
     """How far the line has come, from the logs."""
     ordered, current = line.quantity, line.current_quantity
+    shipped = log.shipped.get(line_id, 0)
+    refund = log.refunded.get(line_id, _NO_REFUND)
     at = f"/line_items/{index}"
     if shipped > ordered:
         what = f"at least {shipped}, the quantity in fulfillments"
@@ -134,6 +129,7 @@ class _LineRefund:
 
 
 _NO_REFUND = _LineRefund()
+_NOTHING = _Log({}, {})
 
 
 def _shipped(body: Body, about: About) -> dict[str, int]:

@@ -1,10 +1,13 @@
 """The smaller parts of a Shopify order, as canonical documents: money, taxes, people, ids. Pure."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 from crossdock.canonical import Address
+from crossdock.frozen import made_at_once
 from crossdock.jsontext import pointer
 from crossdock.reading import fault
 
@@ -25,7 +28,9 @@ EXTENSION = "com.shopify"
 Document = dict[str, Any]
 
 
-class About(NamedTuple):
+@made_at_once
+@dataclass(frozen=True, kw_only=True)
+class About:
     """What every part of one order must know."""
 
     topic: str
@@ -171,7 +176,7 @@ def tax_lines(given: list[Tax], about: About) -> list[Document]:
     for item in given:
         tax: Document = {"title": item.title or "tax"}
         if (rate := item.rate) is not None:
-            tax["rate"] = rate if isinstance(rate, str) else _plain(rate)
+            tax["rate"] = rate if isinstance(rate, str) else _plain(rate) if rate else "0"
         tax["amount"] = {"amount": item.price, "currency": currency}
         if included:
             tax["included"] = True
@@ -181,6 +186,7 @@ def tax_lines(given: list[Tax], about: About) -> list[Document]:
     return found
 
 
+@lru_cache(1_024)  # there are few rates, and a float takes long to write
 def _plain(rate: float) -> str:
     """0.19 as it is written; 1e-05 without its exponent, 7.0 as 7."""
     text = repr(rate)
