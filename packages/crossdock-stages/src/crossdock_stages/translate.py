@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from crossdock.bus import Outgoing
@@ -114,13 +115,12 @@ def _named(error: ContractError | ValidationError, connector: Connector, raw: Ra
 def _complete(
     fact: Fact, connection: str, raw: Raw, source: str, landing_id: str, mode: str
 ) -> Said:
-    own_id = entity_id(connection, fact.kind, fact.native_id)
-    model = EVENT_TYPES[fact.type]
+    model, kind, type_, schema = _published(fact.type)
+    own_id = entity_id(connection, kind, fact.native_id)
     if isinstance(fact, Statement):
         document = _identified(fact.document, connection, own_id)
         body = model.write(document)
-        order = document.get("order") or {}
-        order_id = order.get("id") if model is Fulfillment else None
+        order_id = (document.get("order") or {}).get("id") if model is Fulfillment else None
     else:
         data = _with_ids(fact.data, connection).model_copy(update={"id": own_id})
         body = data.dump()
@@ -138,7 +138,7 @@ def _complete(
             # a source without revisions may go back and forth: its deliveries tell the news apart
             id=event_id(own_id, fact.type, revision or landing_id, fingerprint(body)),
             source=source,
-            type=f"crossdock.{fact.type}.v{model.major}",
+            type=type_,
             subject=own_id,
             key=key,
             time=rfc3339(fact.occurred_at) if fact.occurred_at else now_text(),
@@ -147,12 +147,20 @@ def _complete(
             landing=landing_id,
             correlation=landing_id,
             mode=mode,
-            schema=f"https://schemas.crossdock.dev/{fact.kind}/v{model.major}/schema.json",
+            schema=schema,
             topic=raw.topic,
             native=fact.native_id,
         ),
         body,
     )
+
+
+@cache
+def _published(type_: str) -> tuple[type[Entity], str, str, str]:
+    """Of a type of event: its entity, whose kind, its name on the bus, and where the schema is."""
+    model, kind = EVENT_TYPES[type_], type_.partition(".")[0]
+    schema = f"https://schemas.crossdock.dev/{kind}/v{model.major}/schema.json"
+    return model, kind, f"crossdock.{type_}.v{model.major}", schema
 
 
 def _revision_text(revision: int | str | None) -> str:
@@ -187,10 +195,12 @@ def _identified(document: dict[str, Any], connection: str, own_id: str) -> dict[
     """The same for a document, with the entity's own id at its head, where the model has it."""
     found = {"id": own_id, **document}
     found["id"] = own_id
-    for name, kind in _REF_KINDS.items():
-        ref = document.get(name)
-        if isinstance(ref, dict) and "id" not in ref and "native_id" in ref:
-            found[name] = {"id": entity_id(connection, kind, ref["native_id"]), **ref}
+    for name in _REF_KINDS:
+        if name in document:
+            ref = document[name]
+            if isinstance(ref, dict) and "id" not in ref and "native_id" in ref:
+                ours = entity_id(connection, _REF_KINDS[name], ref["native_id"])
+                found[name] = {"id": ours, **ref}
     return found
 
 
