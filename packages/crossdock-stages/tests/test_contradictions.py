@@ -368,6 +368,22 @@ class TestUnknownSku:
         assert [case.code for case in await here.cases()] == ["unknown_sku"]
 
 
+class TestHeldLong:
+    async def test_what_is_told_again_and_again_of_a_held_order_does_not_grow(
+        self, here: Any, make_order: MakeOrder
+    ) -> None:
+        """Each reason to wait told all reasons before it, its own too: twice as long each time."""
+        await here.tell("product.changed", product("CUP"), "erp", "P1")
+        await here.tell("order.placed", of(make_order))
+        for number in range(24):
+            part = shipment(1).model_copy(update={"tracking_url": f"https://t.example/{number}"})
+            await here.tell("fulfillment.shipped", part, "dc1", f"F{number % 3}")
+        kept = sa.select(entities.c.facts).where(entities.c.id == ORDER)
+        facts = await here.ledger.read(lambda tx: tx.execute(kept).scalar())
+        assert len(facts) < 5_000
+        assert "web sold 5 of SKU MUG" in facts
+
+
 class TestNegativeStock:
     async def test_an_order_of_what_cannot_be_there_is_held_until_it_is_put_right(
         self, here: Any, make_order: MakeOrder

@@ -77,6 +77,10 @@ class Hold:
     why: str
 
 
+MOST_WORDS = 1_000
+"""Of one reason to wait; some repeat others, and would grow with each piece of news."""
+
+
 @dataclass(frozen=True)
 class Instruction:
     """A fulfilment order that a house was given."""
@@ -262,7 +266,7 @@ class Book:
         """The book with, or without, this reason to wait."""
         holds = {key: value for key, value in self.holds.items() if key != code}
         if hold is not None:
-            holds[code] = hold
+            holds[code] = changed(hold, why=hold.why[:MOST_WORDS])
         return changed(self, holds=holds)
 
     def without_holds_of(self, about: str) -> Self:

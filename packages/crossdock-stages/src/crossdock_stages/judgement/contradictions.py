@@ -144,7 +144,12 @@ def in_fulfillment(
         )
         return
     if state == HELD:
-        waits = "; ".join(hold.why for hold in book.holds.values())
+        waits = "; ".join(
+            # what it says itself, each time longer, is no reason
+            hold.why
+            for code, hold in book.holds.items()
+            if not code.startswith("shipped_while_held")
+        )
         yield Contradiction(
             "shipped_while_held",
             f"{house} says {name} has left, and the order of {channel} was given to nobody, for "
