@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from crossdock.canonical import Entity, EntityRef, Hold
+from crossdock.canonical import Entity, EntityRef, Hold, InventoryLevel
 from crossdock.events import Envelope, now_text
-from crossdock.identity import entity_id, event_id
+from crossdock.identity import command_id, entity_id, event_id
 
 from crossdock_stages.judgement.basis import Wish
+from crossdock_stages.ledger.stockbook import Offer, Spotted
 from crossdock_stages.ledger.traffic import ToSend
 from crossdock_stages.topology import Topology
 
@@ -95,4 +96,24 @@ def let_go(topology: Topology, order_id: str, reason: str, by: str, cause: Envel
         entity_id=own,
         entity_key=order_id,
         cause=cause.id,
+    )
+
+
+def figure(offer: Offer, there: Spotted) -> Wish:
+    """Tell a channel how much there is to sell."""
+    verb = "inventory.publish"
+    return Wish(
+        target=offer.channel,
+        type=verb,
+        id=command_id(offer.channel, verb, f"{there.entity_id}:#{offer.number + 1}"),
+        data=InventoryLevel(
+            id=there.entity_id,
+            sku=there.sku,
+            location=there.location,
+            unit=there.unit,
+            available=offer.wanted,
+        ),
+        entity_id=there.entity_id,
+        key=there.entity_id,
+        refs=(there.entity_id,),
     )

@@ -11,10 +11,10 @@ from decimal import Decimal
 
 from crossdock.canonical import Entity, Fulfillment, Hold, InventoryLevel, Order
 from crossdock.events import Envelope
-from crossdock.identity import command_id
 from sqlalchemy.engine import Connection
 
 from crossdock_stages.allotting import Allotting
+from crossdock_stages.asking import figure
 from crossdock_stages.book import ZERO, Book
 from crossdock_stages.judgement.basis import CANCELLED, HELD, NOT_TAKEN, SUBMITTED, Decision, Wish
 from crossdock_stages.ledger import allotments, stockbook
@@ -475,7 +475,7 @@ class Stockroom:
         room = own or self.pace.has_room(channel)
         if (own or amount != offer.told) and not offer.open and room:
             self.pace.told(channel)
-            wish = _wish(offer, self.spots[spot])
+            wish = figure(offer, self.spots[spot])
             offer = replace(
                 offer, told=amount, number=offer.number + 1, command_id=wish.id, open=True
             )
@@ -484,22 +484,3 @@ class Stockroom:
         self.offers[key] = offer
         self._offered.add(key)
         return wish
-
-
-def _wish(offer: Offer, there: Spotted) -> Wish:
-    verb = "inventory.publish"
-    return Wish(
-        target=offer.channel,
-        type=verb,
-        id=command_id(offer.channel, verb, f"{there.entity_id}:#{offer.number + 1}"),
-        data=InventoryLevel(
-            id=there.entity_id,
-            sku=there.sku,
-            location=there.location,
-            unit=there.unit,
-            available=offer.wanted,
-        ),
-        entity_id=there.entity_id,
-        key=there.entity_id,
-        refs=(there.entity_id,),
-    )
