@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import scenarios
+from crossdock.bus import lane
 from crossdock.bus.jetstream import Consumer
 from crossdock.canonical import Fulfillment
 from crossdock.errors import ContractError, TransientError, UnavailableError
@@ -251,6 +252,7 @@ def lane_without_a_pin(patch: pytest.MonkeyPatch) -> None:
         return {**made, "priority_policy": "overflow"}
 
     patch.setattr(Consumer, "config", shared)
+    patch.setattr(lane, "PULL_BATCH", 1)  # or it may happen that one runner is given all there is
 
 
 def early_news_is_dropped(patch: pytest.MonkeyPatch) -> None:
