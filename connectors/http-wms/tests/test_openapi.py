@@ -63,6 +63,12 @@ def test_it_tells_everything() -> None:
     assert set(ASKS) <= told
 
 
+def test_a_webhook_is_never_refused_for_what_it_says() -> None:
+    """Intake keeps it as a dead letter and accepts: sending it again would change nothing."""
+    for hook in openapi.document()["webhooks"].values():
+        assert set(hook["post"]["responses"]) == {"202", "401", "503"}
+
+
 async def test_schemathesis_finds_nothing() -> None:
     """Every operation, with data that fits and data that does not, each signed."""
     box = HttpWmsSandbox()

@@ -262,8 +262,12 @@ def _hook(message: Message) -> Json:
         ),
         "requestBody": {"required": True, "content": _json(_to(message.name))},
         "responses": {
-            "202": {"description": "Kept for good."},
-            "400": {"description": "Signed, but no message; the answer says why."},
+            "202": {
+                "description": (
+                    "Kept for good. What is signed but no message is kept as a dead letter, with "
+                    "the pointer to what is wrong."
+                )
+            },
             "401": {"description": "Not signed as agreed."},
             "503": {"description": "Not now: again after Retry-After."},
         },
