@@ -112,7 +112,7 @@ class Batches:
                 tried.append((job, await orders.preparer.prepare(job.order)))
             except crossdock.PermanentError as error:
                 tried.append((job, error))
-        rows = self._rows(one for _, one in tried if isinstance(one, Prepared))
+        rows = _rows(one for _, one in tried if isinstance(one, Prepared))
         known = await self._known([job.order_id for job in batch], rows)
         for job in batch:
             job.native = known.get(("sale.order", job.order_id), 0)
@@ -174,17 +174,13 @@ class Batches:
         )
         return {(row["model"], row["name"]): row["res_id"] for row in rows}
 
-    def _rows(self, prepared: Iterable[Prepared]) -> dict[str, dict[str, str]]:
-        """The contacts of many orders by external id; what the last one says of one counts."""
-        return {row["id"]: row for ready in prepared for row in ready.parties.rows}
-
     async def _contacts(
         self, prepared: Sequence[Prepared], known: Mapping[tuple[str, str], int]
     ) -> dict[str, int | crossdock.CrossdockError]:
         """Partners by external id. An address that is there says what it is to say: its name is
         a digest of it. A customer is written only when something changed, and never when the
         contact was there before us."""
-        rows = self._rows(prepared)
+        rows = _rows(prepared)
         cut = len(self.orders.namespace) + 1
         contacts: dict[str, int | crossdock.CrossdockError] = {}
         current: dict[int, dict[str, Any]] = {}
@@ -277,6 +273,11 @@ class Batches:
                 job.state = "sale" if state["state"] in CONFIRMED else state["state"]
             except crossdock.RejectedError as error:
                 job.answer = error
+
+
+def _rows(prepared: Iterable[Prepared]) -> dict[str, dict[str, str]]:
+    """The contacts of many orders by external id; what the last one says of one counts."""
+    return {row["id"]: row for ready in prepared for row in ready.parties.rows}
 
 
 def _same(row: dict[str, str], current: dict[str, Any]) -> bool:

@@ -123,7 +123,7 @@ class Refunds:
         if not exists:
             await self._refuse_if_credited(refund, order)
         charged = await self._charged(order_id, [row["id"] for row in invoices])
-        unit = Decimal(1).scaleb(-saleorder.decimals(refund.amount.currency))
+        unit = saleorder.unit_of(refund.amount.currency)
         filler = await self._filler()
         lines = creditlines.lines_of(
             refund,

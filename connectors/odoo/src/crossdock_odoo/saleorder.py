@@ -84,15 +84,11 @@ class Position(NamedTuple):
     delivery: bool = False
 
 
-def decimals(currency: str) -> int:
-    """Decimal places of a currency (ISO 4217)."""
-    return 0 if currency in ZERO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
-
-
 @lru_cache(maxsize=256)
 def unit_of(currency: str) -> Decimal:
-    """The smallest amount in a currency: 0.01."""
-    return Decimal(1).scaleb(-decimals(currency))
+    """The smallest amount in a currency (ISO 4217): 0.01."""
+    places = 0 if currency in ZERO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
+    return Decimal(1).scaleb(-places)
 
 
 def positions(

@@ -128,7 +128,7 @@ class Settlements:
         if foreign:
             rate = await self.books.rate(statement.currency, day)
             home = await self.master.company_currency()
-            amounts = balanced(amounts, rate, Decimal(1).scaleb(-saleorder.decimals(home)))
+            amounts = balanced(amounts, rate, saleorder.unit_of(home))
         head = {
             "id": f"{self.namespace}.{settlement_id}",
             "move_type": "entry",

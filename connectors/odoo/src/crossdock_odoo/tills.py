@@ -23,7 +23,7 @@ from crossdock_odoo.externalids import line_id_of
 from crossdock_odoo.mapping import STAMP
 from crossdock_odoo.orders import Orders
 from crossdock_odoo.preparing import Prepared
-from crossdock_odoo.saleorder import Position, decimals, line_tax, tax_key
+from crossdock_odoo.saleorder import Position, line_tax, tax_key, unit_of
 
 CLAIM_S = 900
 """So long after a claim the call that made it has surely ended: Odoo's workers are stopped after
@@ -139,7 +139,7 @@ class Tills:
         found = await self._row(order)
         if found is None or command.type == "order.cancel":
             return None
-        unit = Decimal(1).scaleb(-decimals(order.currency))
+        unit = unit_of(order.currency)
         total = Decimal(repr(found["amount_total"])).quantize(unit, ROUND_HALF_UP)
         note = f"{found['name']}, total {total:f} {order.currency}"
         asked = order.totals.total.amount
@@ -226,7 +226,7 @@ class Tills:
     ) -> dict[str, Any]:
         """As Odoo's own till sends it. Amounts are the channel's, taxes those of the lines."""
         await self._same_currency(order, session)
-        unit = Decimal(1).scaleb(-decimals(order.currency))
+        unit = unit_of(order.currency)
         amounts = [_amounts(line, unit) for line in ready.lines]
         total = sum((gross for _, gross in amounts), Decimal(0))
         net = sum((found for found, _ in amounts), Decimal(0))
