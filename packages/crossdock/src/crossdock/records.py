@@ -14,6 +14,7 @@ attributes, at less than half the cost of dicts, and using an attribute costs a 
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
@@ -35,7 +36,7 @@ class Record:
 
     def __init_subclass__(cls) -> None:
         """TypeError for anything but fields: what is read is made by another class."""
-        fields = vars(cls).get("__annotations__", {})
+        fields = inspect.get_annotations(cls)
         for name in vars(cls):
             if name not in fields and not name.startswith("__"):
                 raise TypeError(
