@@ -15,7 +15,8 @@ def made_at_once(cls: type[T]) -> type[T]:
 
     Its defaults must be values, not factories.
     """
-    known: Any = fields(cls)  # type: ignore[arg-type]
+    target: Any = cls
+    known = fields(target)
     owner = next(one for one in cls.__mro__ if "__dict__" in vars(one))
     names: dict[str, Any] = {"put": vars(owner)["__dict__"].__set__}
     given: list[str] = []
@@ -34,6 +35,6 @@ def made_at_once(cls: type[T]) -> type[T]:
     exec(source, names)  # noqa: S102 - names of our own classes; as dataclasses does it
     made = names["__init__"]
     made.__qualname__, made.__module__ = f"{cls.__qualname__}.__init__", cls.__module__
-    made.__annotations__ = cls.__init__.__annotations__
-    cls.__init__ = made  # type: ignore[method-assign]
+    made.__annotations__ = target.__init__.__annotations__
+    target.__init__ = made
     return cls
