@@ -8,15 +8,13 @@ the extra `fast`, and whatever it does not take is for `crossdock.jsontext` to r
 from collections.abc import Callable
 from typing import Any
 
-_members: Callable[[bytes], dict[str, Any]] | None
-_elements: Callable[[bytes], list[Any]] | None
-try:
-    import msgspec
+from crossdock.structs import msgspec
 
+_members: Callable[[bytes], dict[str, Any]] | None = None
+_elements: Callable[[bytes], list[Any]] | None = None
+if msgspec is not None:
     _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
     _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
-except ImportError:  # the extra `fast` is not installed
-    _members = _elements = None
 
 
 def members(data: bytes) -> dict[str, bytes] | None:

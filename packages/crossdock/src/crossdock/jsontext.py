@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from crossdock.errors import ContractError
+from crossdock.structs import msgspec
 
 _loads: Callable[[bytes], Any] | None
 _dumps: Callable[..., bytes] | None
@@ -22,11 +23,6 @@ try:
 except ImportError:  # the extra `fast` is not installed
     _loads = _dumps = None
     _SORTED = 0
-msgspec: Any
-try:
-    import msgspec
-except ImportError:  # the extra `fast` is not installed
-    msgspec = None
 
 _MISSING: Any = object()
 _MANY_DIGITS = re.compile(rb"[0-9]{19,}").finditer

@@ -14,12 +14,7 @@ from crossdock import jsontext
 from crossdock.errors import ContractError
 from crossdock.jsontext import pointer, steps
 from crossdock.masking import NAME
-
-msgspec: Any
-try:
-    import msgspec
-except ImportError:  # the extra `fast` is not installed
-    msgspec = None
+from crossdock.structs import msgspec
 
 DEEPEST = 16
 """What lies deeper is not looked at."""
