@@ -337,7 +337,13 @@ class Pot(Entity):
         return self
 
 
-@pytest.mark.parametrize("model", [Mug, Cup, Jug, Pot], ids=lambda model: model.kind)
+class Box(Entity):
+    kind = "box"
+    name: str
+    boxes: tuple["Box", ...] = ()
+
+
+@pytest.mark.parametrize("model", [Mug, Cup, Jug, Pot, Box], ids=lambda model: model.kind)
 def test_an_entity_with_what_no_wire_knows_is_read_by_itself(model: type[Entity]) -> None:
     assert wire(model) is None
     data = b'{"name":"Blue"}'

@@ -142,6 +142,12 @@ class Pot(Entity):
     size: float = 1.0
 
 
+class Box(Entity):
+    kind = "box"
+    name: str
+    boxes: tuple["Box", ...] = ()
+
+
 class Lid(Entity):
     kind = "lid"
     name: str
@@ -149,7 +155,7 @@ class Lid(Entity):
     bolts: tuple[EntityRef, ...] = ()
 
 
-@pytest.mark.parametrize("model", [Mug, Cup, Jug, Pot], ids=lambda model: model.kind)
+@pytest.mark.parametrize("model", [Mug, Cup, Jug, Pot, Box], ids=lambda model: model.kind)
 def test_an_entity_with_what_is_not_known_is_written_by_itself(model: type[Entity]) -> None:
     assert writer(model) is None
     entity = model.model_validate({"name": "Blue"})

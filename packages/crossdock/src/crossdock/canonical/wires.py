@@ -82,7 +82,7 @@ class _Writer:
     def __init__(self, schema: Mapping[str, Any]) -> None:
         known = schema["definitions"] if schema["type"] == "definitions" else ()
         self._definitions = {one["ref"]: one for one in known}
-        self._leaves: dict[type[BaseModel], Leaf] = {}
+        self._leaves: dict[type[BaseModel], Leaf | None] = {}
         self._code = Code(
             new=object.__new__,
             put=vars(BaseModel)["__dict__"].__set__,
@@ -193,8 +193,12 @@ class _Writer:
             node = self._meant(node["schema"])
         cls = node["cls"]
         if cls not in self._leaves:
+            self._leaves[cls] = None  # as long as it is being written
             self._leaves[cls] = self._struct(cls, plain_fields(node), after)
-        return self._leaves[cls]
+        leaf = self._leaves[cls]
+        if leaf is None:
+            raise UnknownError(f"{cls.__name__} within itself")
+        return leaf
 
     def _struct(
         self, cls: type[BaseModel], fields: Mapping[str, Any], after: Sequence[Callable[..., Any]]

@@ -134,7 +134,10 @@ class _Writer:
         if cls not in self._models:
             if "serialization" in node or "serialization" in node["schema"]:
                 raise UnknownError
+            self._models[cls] = ""  # as long as it is being written
             self._models[cls] = self._function(plain_fields(node))
+        if not self._models[cls]:
+            raise UnknownError(f"{cls.__name__} within itself")
         return self._models[cls]
 
     def _function(self, fields: Mapping[str, Any]) -> str:
