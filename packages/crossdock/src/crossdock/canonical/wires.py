@@ -213,7 +213,7 @@ class _Writer:
             if schema["type"] == "default":
                 only(schema, "schema", "default")
                 template[name] = default = schema["default"]
-                leaf = self.leaf(_but_null(schema["schema"], default))
+                leaf = self.leaf(but_null(schema["schema"], default))
                 if leaf.type is Any:
                     raise UnknownError("null that is stated is none that is absent")
                 members.append((name, leaf.type, None))  # no type here takes null
@@ -343,9 +343,11 @@ def plain_fields(node: Mapping[str, Any]) -> Mapping[str, Any]:
     return fields
 
 
-def _but_null(node: Any, default: Any) -> Any:
+def but_null(node: Any, default: Any) -> Any:
     """What may be stated where None is the default."""
     if node["type"] == "nullable" and default is None:
         only(node, "schema")
+        if "serialization" in node:
+            raise UnknownError("null that is written in a way of its own")
         return node["schema"]
     return node

@@ -12,9 +12,12 @@ back). Of a line with its price it would be
             unset if (v := d['cancelled']) is default or v == default else str(v),
         )
 
-Whoever uses it asks the model's own serializer when it raises one of UNWRITTEN: a value is not of
-its field's type, as `model_copy(update=…)` may leave it. Without msgspec (extra `fast`) there is
-none.
+Whoever uses it asks the model's own serializer when it raises one of UNWRITTEN: something had to be
+made of a value that is not of its field's type, as `model_copy(update=…)` may leave it. Where
+nothing is made of it, nothing is noticed, and msgspec writes it in its own way: bytes in a text as
+base64, True in a whole number as true, a dict without asking what its keys are.
+
+Without msgspec (extra `fast`) there is none.
 """
 
 import functools
@@ -27,7 +30,7 @@ from pydantic_core import to_json
 
 from crossdock import structs
 from crossdock.canonical.texts import reads_instants
-from crossdock.canonical.wires import plain_fields
+from crossdock.canonical.wires import but_null, plain_fields
 from crossdock.structs import Code, UnknownError, only
 
 UNWRITTEN = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
@@ -43,11 +46,10 @@ def writer(model: type[BaseModel]) -> Callable[[Any], bytes] | None:
     model.model_rebuild()
     schema: Any = model.__pydantic_core_schema__
     try:
-        code = _Writer(schema, msgspec)
-        name = code.whole(schema)
+        write = _Writer(schema, msgspec).whole(schema)
     except UnknownError:
         return None
-    write, encode = code.named(name), msgspec.json.encode
+    encode = msgspec.json.encode
 
     def dump(value: Any) -> bytes:
         data: bytes = encode(write(value))
@@ -66,14 +68,11 @@ class _Writer:
         self._models: dict[type[BaseModel], str] = {}
         self._code = Code(raw=msgspec.Raw, to_json=to_json, utc=UTC, unset=msgspec.UNSET)
 
-    def named(self, name: str) -> Callable[[Any], Any]:
-        """A function that was written."""
+    def whole(self, schema: Any) -> Callable[[Any], Any]:
+        """The function of the whole entity."""
+        name = self._code.written("write", [f"return {self._said(schema).replace('@', 's')}"])
         function: Callable[[Any], Any] = self._code.names[name]
         return function
-
-    def whole(self, schema: Any) -> str:
-        """The name of the function of the whole entity."""
-        return self._code.written("write", [f"return {self._said(schema).replace('@', 's')}"])
 
     def _said(self, node: Any) -> str:
         """The expression for a value of this schema, `@`, as msgspec is to have it."""
@@ -176,13 +175,8 @@ class _Writer:
         if schema["type"] != "default":
             return self._said(schema).replace("@", value)
         only(schema, "schema", "default")
-        schema, default = schema["schema"], schema["default"]
-        if schema["type"] == "nullable":
-            only(schema, "schema")
-            if default is not None or "serialization" in schema:
-                raise UnknownError
-            schema = schema["schema"]
-        said = self._said(schema).replace("@", "v")
+        default = schema["default"]
+        said = self._said(but_null(schema["schema"], default)).replace("@", "v")
         if default is None:
             return value if said == "v" else f"None if (v := {value}) is None else {said}"
         known = self._code.named("default", default)
