@@ -154,4 +154,6 @@ def test_a_budget_in_a_few_words() -> None:
     assert pacing.describe(slow) == "0.9 of 1 left, 0.01667/s"
     window = rates.budget_of(Limit(capacity=40, window_s=60), 0.0)
     assert pacing.describe(window) == "40 of 40 left, full again at 00:01:00 UTC"
+    slower = rates.Budget(capacity=1, left=0.9, rate_per_s=0.00005)
+    assert pacing.describe(slower) == "0.9 of 1 left, 0.00005/s"
     assert pacing.describe(rates.Budget()) == "no limit known"

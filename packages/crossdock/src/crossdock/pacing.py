@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Protocol
 
 from crossdock import rates
@@ -256,4 +257,4 @@ def describe(budget: Budget) -> str:
 
 def _figure(value: float) -> str:
     """Four digits that matter, and no powers of ten: `0.01667`, `20000`."""
-    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
+    return f"{value:.0f}" if value >= 1000 else f"{Decimal(f'{value:.4g}'):f}"
