@@ -79,9 +79,9 @@ class Minor(TypedDict):
 
 def test_a_whole_number_has_its_sign_and_size() -> None:
     shape = Shape(Minor)
-    for amount in (-(10**18), 0, 2_500_000_000):
+    for amount in (1 - 10**18, 0, 10**18 - 1):
         assert shape.read(raw({"amount": amount})) == {"amount": amount}
-    for wrong in (10**18 + 1, 1.0, "1", True):
+    for wrong in (10**18, -(10**18), 1.0, "1", True):
         with pytest.raises(ContractError, match="/amount: expected a whole number of at most 18"):
             shape.read(raw({"amount": wrong}))
 
@@ -90,8 +90,9 @@ def test_counts_since_1970_are_moments() -> None:
     assert since_1970(1_795_183_402).isoformat() == "2026-11-20T14:03:22+00:00"
     assert since_1970("1795183402123", 1000).isoformat() == "2026-11-20T14:03:22.123000+00:00"
     assert since_1970(-1).year == 1969
-    with pytest.raises(ContractError, match="a time since 1970"):
-        since_1970(10**18)
+    for wrong in (10**18, "", "x", "9" * 5_000):
+        with pytest.raises(ContractError, match="a time since 1970, found "):
+            since_1970(wrong)
 
 
 @pytest.mark.parametrize(

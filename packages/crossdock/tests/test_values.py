@@ -63,12 +63,18 @@ def test_minor_units_are_money_and_back(
 
 
 def test_what_has_no_smallest_unit_is_refused() -> None:
-    with pytest.raises(ContractError, match="XAU has no smallest unit"):
-        Money.of_minor(1, "XAU")
-    with pytest.raises(ValidationError):
-        Money.of_minor(1, "ABC")
+    for currency in ("XAU", "ABC"):
+        with pytest.raises(ContractError, match=f"'{currency}' is no currency of ISO 4217 that"):
+            Money.of_minor(1, currency)
     with pytest.raises(ContractError, match=r"12\.345 EUR is no whole number"):
         Money(amount="12.345", currency="EUR").in_minor()
+
+
+def test_what_is_no_sum_is_refused_with_its_value() -> None:
+    with pytest.raises(ContractError, match="whole number of smallest units, found '12a'"):
+        Money.of_minor("12a", "EUR")
+    with pytest.raises(ContractError, match=r"at most 18 digits .*found Decimal\('1E\+25'\)"):
+        Money.nearest(Decimal("1E+25"), "EUR")
 
 
 def money() -> st.SearchStrategy[Money]:

@@ -258,12 +258,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def since_1970(count: int | str, per_second: int = 1) -> datetime:
     """A vendor's time as a count since 1970, in UTC: seconds, or `per_second=1000` of them.
 
-    ContractError beyond the years 1 to 9999.
+    ContractError for text that is no whole number, and beyond the years 1 to 9999.
     """
-    whole, rest = divmod(int(count), per_second)
     try:
+        whole, rest = divmod(int(count), per_second)
         return _EPOCH + timedelta(seconds=whole, microseconds=rest * 1_000_000 // per_second)
-    except OverflowError:
+    except (ValueError, OverflowError):
         shown = jsontext.shorten(count)
         raise ContractError(f"expected a time since 1970, found {shown}", value=shown) from None
 

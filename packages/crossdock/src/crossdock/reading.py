@@ -94,7 +94,7 @@ Count = Annotated[
 Whole = Annotated[
     int,
     _Leaf(
-        core_schema.int_schema(strict=True, ge=-(10**18), le=10**18),
+        core_schema.int_schema(strict=True, ge=1 - 10**18, le=10**18 - 1),
         "a whole number of at most 18 digits",
     ),
 ]

@@ -1,7 +1,7 @@
 """The values every entity is made of: money, references, addresses, taxes, discounts."""
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
 from pydantic import (
@@ -46,6 +46,7 @@ from crossdock.canonical.texts import (
     check_digit,
 )
 from crossdock.errors import ContractError
+from crossdock.jsontext import shorten
 
 __all__ = [
     "AMOUNT_PATTERN",
@@ -226,10 +227,18 @@ def breach(limit: Limit, small: object, large: object) -> PydanticCustomError:
 
 
 def _places(currency: str, given: int | None) -> int:
-    places = CURRENCIES.get(currency, 0) if given is None else given  # Money refuses the unknown
+    places = CURRENCIES.get(currency) if given is None else given
     if places is None:
-        raise ContractError(f"{currency} has no smallest unit", value=currency)
+        shown = shorten(currency)
+        raise ContractError(
+            f"{shown} is no currency of ISO 4217 that has a smallest unit", value=shown
+        )
     return places
+
+
+def _unfit(found: object, expected: str) -> ContractError:
+    shown = shorten(found)
+    return ContractError(f"expected {expected}, found {shown}", value=shown)
 
 
 class Money(Model):
@@ -247,15 +256,24 @@ class Money(Model):
         """The money that a whole number of smallest units is: 1250 of EUR is 12.50, of JPY 1250.
 
         `places` where the vendor's differ from ISO 4217: 2 where it counts hundredths of every
-        currency. ContractError for a currency without a smallest unit, such as gold.
+        currency. ContractError for text that is no number, and for a currency without a
+        smallest unit, such as gold.
         """
-        return cls(amount=Decimal(amount).scaleb(-_places(currency, places)), currency=currency)
+        digits = _places(currency, places)
+        try:
+            scaled = Decimal(amount).scaleb(-digits)
+        except InvalidOperation:
+            raise _unfit(amount, "a whole number of smallest units") from None
+        return cls(amount=scaled, currency=currency)
 
     @classmethod
     def nearest(cls, amount: Decimal, currency: str) -> Self:
         """The money of a sum with more places than six, such as a tax worked out by division:
-        rounded to six, halves to even."""
-        rounded = round(amount, 6)
+        rounded to six, halves to even. ContractError where it is too large for that."""
+        try:
+            rounded = round(amount, 6)
+        except InvalidOperation:
+            raise _unfit(amount, "an amount of at most 18 digits before the point") from None
         return cls(amount=amount if amount == rounded else rounded, currency=currency)
 
     def in_minor(self, places: int | None = None) -> int:
