@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from crossdock.canonical.codes import CURRENCIES
 from crossdock.canonical.values import Instant, Money
 from crossdock.errors import ContractError
 from crossdock.jsontext import pointer as pointer_of
@@ -42,13 +42,8 @@ def minor_units(money: Money, currency: str, pointer: str, minimum: int = -MAX_I
     found = f"{money.amount:f} {money.currency}"
     if money.currency != currency:
         raise misfit(pointer, found, f"every amount must be in {currency}")
-    exponent = _exponent(currency, pointer)
-    scaled = money.amount.scaleb(exponent)
-    whole = int(scaled)
-    if scaled != whole:
-        raise misfit(
-            pointer, found, f"{currency} has {exponent} decimal places, and nothing is rounded"
-        )
+    with _at(pointer):
+        whole = money.in_minor()
     if not minimum <= whole <= MAX_INTEGER:
         raise misfit(pointer, found, f"must be {minimum} to {MAX_INTEGER} of its smallest coin")
     return whole
@@ -56,10 +51,10 @@ def minor_units(money: Money, currency: str, pointer: str, minimum: int = -MAX_I
 
 def major_units(amount: int, currency: str, pointer: str) -> Money:
     """The money that an integer of smallest coins stands for."""
-    exponent = _exponent(currency, pointer)
     if abs(amount) > MAX_INTEGER:
         raise misfit(pointer, amount, f"must be at most {MAX_INTEGER} of the smallest coin")
-    return Money(amount=Decimal(amount).scaleb(-exponent), currency=currency)
+    with _at(pointer):
+        return Money.of_minor(amount, currency)
 
 
 def steps(quantity: Decimal, scale: int, pointer: str, minimum: int = 0) -> int:
@@ -141,8 +136,10 @@ def objects(node: Mapping[str, Any], key: str, at: str) -> Iterator[tuple[str, d
         yield here, item
 
 
-def _exponent(currency: str, pointer: str) -> int:
-    exponent = CURRENCIES.get(currency)
-    if exponent is None:
-        raise misfit(pointer, currency, "needs a currency of ISO 4217 that has a smallest coin")
-    return exponent
+@contextmanager
+def _at(pointer: str) -> Iterator[None]:
+    """What money says of itself, with the place where it stands."""
+    try:
+        yield
+    except ContractError as error:
+        raise ContractError(f"{pointer}: {error}", pointer=pointer, value=error.value) from None
