@@ -285,6 +285,42 @@ async def test_of_two_equal_wishes_none_is_taken_for_the_other(world: World) -> 
     assert (await world.book()).wished() == 20
 
 
+async def test_a_receipt_that_comes_after_the_first_news_ties_it(world: World) -> None:
+    """A service may tell its refund as pending before its answer is written down."""
+    await world.sold()
+    await world.taken(named("1"))
+    await world.wished()
+    await world.told(given_back(state="pending"))
+    await world.receipt()
+    await world.told(given_back(state="failed"))
+    assert (await world.book()).wishes == {}
+    assert await world.codes() == ["refund_failed"]
+
+
+async def test_late_receipts_tell_equal_wishes_apart(world: World) -> None:
+    await world.sold()
+    await world.taken(named("1"))
+    await world.wished()
+    await world.wished(refund(), "R2")
+    for own, wish in (("re_1", "R1"), ("re_2", "R2")):
+        await world.told(given_back(state="pending"), own)
+        await world.receipt(own, entity_id("web", "refund", wish))
+        await world.told(given_back(), own)
+    book = await world.book()
+    assert (book.refunds(), book.wishes) == (40, {})
+    await world.wished(refund("5.00"), "R3")
+    assert await world.codes() == []
+
+
+async def test_what_was_given_back_before_answers_no_later_wish(world: World) -> None:
+    await world.sold()
+    await world.taken(named("1"))
+    await world.told(given_back(), "re_0")
+    await world.wished()
+    await world.told(given_back(), "re_0")  # told again
+    assert (await world.book()).wished() == 20
+
+
 async def test_what_has_succeeded_is_never_paid(world: World) -> None:
     """What the channel paid by other means is booked, as ever."""
     await world.sold()

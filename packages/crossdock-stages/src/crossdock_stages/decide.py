@@ -337,7 +337,10 @@ class Decide:
         if decision.know is not None:
             out.known[decision.know.id] = decision.know
             named = before is not None and before.native_id == envelope.native
-            if envelope.native and decision.know.connection == envelope.connection and not named:
+            # a service's refund that answers no wish yet: its receipt may still say which
+            free = one.tie is not None and envelope.kind == "refund" and not decision.named
+            ours = decision.know.connection == envelope.connection
+            if envelope.native and ours and not named and not free:
                 out.refs.append(
                     CrossReference(
                         envelope.connection,

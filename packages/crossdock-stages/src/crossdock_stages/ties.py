@@ -150,8 +150,10 @@ class _Look:
         if order is None or one.data.state != "succeeded":
             return ""
         money = one.data.amount.amount
-        wishes = Book.load(order.facts).wishes
-        alike = [wish for wish, asked in wishes.items() if asked == (speaker, money)]
+        book = Book.load(order.facts)
+        if own in book.refunded:
+            return ""  # told before, when it answered none: a wish of since then is another
+        alike = [wish for wish, asked in book.wishes.items() if asked == (speaker, money)]
         return alike[0] if len(alike) == 1 else ""
 
 
