@@ -414,6 +414,30 @@ async def test_a_wish_waits_at_the_desk_until_a_payment_is_told(world: World) ->
     assert await world.codes() == []
 
 
+async def test_each_wish_goes_back_to_a_payment_that_still_has_so_much(world: World) -> None:
+    await world.sold()
+    await world.taken(named("1"), captured="25.00")
+    await world.taken(named("1"), "ch_2", captured="25.00")
+    await world.wished()
+    await world.wished(refund(), "R2")
+    paid = [one.payment.native_id for one in await world.commands("pay") if one.payment]
+    assert paid == ["ch_1", "ch_2"]
+    await world.told(given_back(payment=EntityRef(native_id="ch_2")), "re_2")
+    assert list((await world.book()).wishes) == [WISH], "its payment tells it from the other"
+    await world.receipt()
+    await world.told(given_back(payment=None, order=named("1")))
+    assert (await world.book()).wishes == {}
+    await world.wished(refund("10.00"), "R3")
+    (case,) = await world.here.cases()
+    assert (case.code, "of 25.00, of which 5.00 is left" in case.message) == ("no_payment", True)
+
+
+def test_a_book_that_an_earlier_release_wrote_is_read() -> None:
+    wrote = '{"refunded": {"a": ["pay", "7.00"]}, "wishes": {"b": ["", "20.00"]}}'
+    book = read(wrote)
+    assert (book.refunded["a"].payment, book.refunds(), book.wishes["b"].by) == ("", 7, "")
+
+
 @pytest.mark.parametrize("who", ["pal", "small"])
 async def test_who_cannot_pay_it_is_not_asked(world: World, who: str) -> None:
     """Another service without refunds, or a payment that is too small: by hand."""

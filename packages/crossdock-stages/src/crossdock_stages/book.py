@@ -102,6 +102,17 @@ class Paid:
     captured: Decimal
 
 
+@dataclass(frozen=True)
+class Back:
+    """Money that goes back, or shall."""
+
+    by: str
+    """Who says so; of a wish, who was asked to pay it (nobody yet: empty)."""
+    amount: Decimal
+    payment: str = ""
+    """The payment that it goes back to, as far as that is told."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Book:
     """The facts of one order."""
@@ -116,10 +127,10 @@ class Book:
     foreign: frozenset[str] = frozenset()
     shipped: Mapping[str, Part] = field(default_factory=dict)
     returned: Mapping[str, Part] = field(default_factory=dict)
-    refunded: Mapping[str, tuple[str, Decimal]] = field(default_factory=dict)
+    refunded: Mapping[str, Back] = field(default_factory=dict)
     payments: Mapping[str, Paid] = field(default_factory=dict)
-    wishes: Mapping[str, tuple[str, Decimal]] = field(default_factory=dict)
-    """Refunds that are wished and not paid: who was asked to pay (nobody yet: empty), how much."""
+    wishes: Mapping[str, Back] = field(default_factory=dict)
+    """Refunds that are wished and not paid."""
     holds: Mapping[str, Hold] = field(default_factory=dict)
     passed: Mapping[str, str] = field(default_factory=dict)
     """Checks that a person or a reviewer let pass, and who."""
@@ -232,11 +243,18 @@ class Book:
 
     def refunds(self, but: str = "") -> Decimal:
         """What was given back by single refunds, one of them left out."""
-        return sum((money for key, (_, money) in self.refunded.items() if key != but), ZERO)
+        return sum((one.amount for key, one in self.refunded.items() if key != but), ZERO)
 
     def wished(self, but: str = "") -> Decimal:
         """What is to be given back and is not yet, one wish left out."""
-        return sum((money for key, (by, money) in self.wishes.items() if by and key != but), ZERO)
+        asked = (one.amount for key, one in self.wishes.items() if one.by and key != but)
+        return sum(asked, ZERO)
+
+    def left_of_payment(self, payment: str) -> Decimal:
+        """How much of what was taken with it has not gone back, and shall not."""
+        back = (*self.refunded.values(), *self.wishes.values())
+        gone = sum((one.amount for one in back if one.payment == payment), ZERO)
+        return self.payments[payment].captured - gone
 
     def with_order(self, order: Order, ours: Iterable[str], region: str = "") -> Self:
         """The book after the channel's newest snapshot; `ours` are the hands that we instruct."""
@@ -315,14 +333,14 @@ class Book:
                     for key, part in parts.items()
                 }
         if self.refunded:
-            plain["refunded"] = _moneys(self.refunded)
+            plain["refunded"] = _written(self.refunded)
         if self.payments:
             plain["payments"] = {
                 key: [one.by, one.native, one.order, str(one.captured)]
                 for key, one in self.payments.items()
             }
         if self.wishes:
-            plain["wishes"] = _moneys(self.wishes)
+            plain["wishes"] = _written(self.wishes)
         if self.holds:
             plain["holds"] = {key: [hold.about, hold.why] for key, hold in self.holds.items()}
         if self.passed:
@@ -395,12 +413,15 @@ _EMPTY = Book()
 _FIELDS = vars(_EMPTY).keys()
 
 
-def _moneys(told: Mapping[str, tuple[str, Decimal]]) -> dict[str, list[str]]:
-    return {key: [by, str(money)] for key, (by, money) in told.items()}
+def _written(told: Mapping[str, Back]) -> dict[str, list[str]]:
+    return {
+        key: [one.by, str(one.amount), *([one.payment] if one.payment else [])]
+        for key, one in told.items()
+    }
 
 
-def _amounts(told: Mapping[str, Any]) -> dict[str, tuple[str, Decimal]]:
-    return {key: (by, Decimal(money)) for key, (by, money) in told.items()}
+def _backs(told: Mapping[str, Any]) -> dict[str, Back]:
+    return {key: Back(by, Decimal(money), *more) for key, (by, money, *more) in told.items()}
 
 
 def _parts(told: Mapping[str, Any]) -> dict[str, Part]:
@@ -418,8 +439,8 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "splits": lambda told: {key: _decimals(split) for key, split in told.items()},
     "shipped": _parts,
     "returned": _parts,
-    "refunded": _amounts,
-    "wishes": _amounts,
+    "refunded": _backs,
+    "wishes": _backs,
     "payments": lambda told: {
         key: Paid(by, native, order, Decimal(money))
         for key, (by, native, order, money) in told.items()

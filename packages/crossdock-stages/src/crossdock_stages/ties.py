@@ -150,10 +150,15 @@ class _Look:
         if order is None or one.data.state != "succeeded":
             return ""
         money = one.data.amount.amount
-        book = Book.load(order.facts)
+        book, paid = Book.load(order.facts), _payments(one)
         if own in book.refunded:
             return ""  # told before, when it answered none: a wish of since then is another
-        alike = [wish for wish, asked in book.wishes.items() if asked == (speaker, money)]
+        alike = [
+            wish
+            for wish, asked in book.wishes.items()
+            if (asked.by, asked.amount) == (speaker, money)
+            and (not paid or asked.payment in {"", *paid})
+        ]
         return alike[0] if len(alike) == 1 else ""
 
 

@@ -15,7 +15,7 @@ from crossdock.canonical import (
 from crossdock.canonical.returns import return_status
 from crossdock.errors import UnavailableError
 
-from crossdock_stages.book import Book, Part
+from crossdock_stages.book import Back, Book, Part
 from crossdock_stages.judgement import exchanges, holds, orders
 from crossdock_stages.judgement.basis import (
     CANCELLED,
@@ -140,7 +140,8 @@ def refund(case: Case, data: Refund, order: Known | None = None) -> Decision:
             return orders.contradicted(case, order, book, found)
         given = {key: value for key, value in book.refunded.items() if key != subject}
         if data.state == "succeeded":
-            given[subject] = (speaker, data.amount.amount)
+            payment = (data.payment.id if data.payment else "") or ""
+            given[subject] = Back(speaker, data.amount.amount, payment)
         book = replace(book.without_holds_of(subject), refunded=given)
         known = replace(order, facts=book.dump())
         return orders.with_order(case, order, known, _refund(case, data, order))

@@ -13,7 +13,7 @@ from typing import Any
 from crossdock.canonical import EntityRef, Payment, PaymentTransaction, Payout, Ref, Refund
 from crossdock.errors import RejectedError, UnavailableError
 
-from crossdock_stages.book import Book, Paid
+from crossdock_stages.book import Back, Book, Paid
 from crossdock_stages.judgement import booking, orders
 from crossdock_stages.judgement.basis import (
     UNCHANGED,
@@ -64,7 +64,7 @@ def payment(case: Case, data: Payment) -> Decision:
         paid[subject] = Paid(speaker, case.envelope.native, named or "", taken)
     book = replace(book.without_holds_of(subject), payments=paid)
     # wishes that nobody could be asked for may be paid through this one
-    waits = tuple(key for key, (by, _) in book.wishes.items() if not by) if taken else ()
+    waits = tuple(key for key, one in book.wishes.items() if not one.by) if taken else ()
     told = orders.with_order(case, order, replace(order, facts=book.dump()), decision)
     kept = replace(told.know, facts=facts) if told.know else None
     return replace(told, know=kept, look_again=waits)
@@ -132,7 +132,7 @@ def _wished(case: Case, data: Refund) -> Decision:
     if through is None:
         return _unpaid(case, data, order, book)
     payment_id, paid = through
-    wishes = {**book.wishes, subject: (paid.by, data.amount.amount)}
+    wishes = {**book.wishes, subject: Back(paid.by, data.amount.amount, payment_id)}
     book = replace(book.without_holds_of(subject), wishes=wishes)
     asked = data.model_copy(
         update={
@@ -155,14 +155,14 @@ def _wished(case: Case, data: Refund) -> Decision:
 
 
 def _payer(case: Case, data: Refund, book: Book) -> tuple[str, Paid] | None:
-    """The payment it goes back to: of a service that pays refunds, and large enough."""
+    """The payment it goes back to: of a service that pays refunds, and enough of it left."""
     fit = (
         (key, paid)
         for key, paid in book.payments.items()
         if paid.by in case.rules.payers
         and paid.by != case.domain.execute  # there it would only be booked
         and case.rules.can(paid.by, "refund.create")
-        and paid.captured >= data.amount.amount
+        and book.left_of_payment(key) >= data.amount.amount
     )
     return next(fit, None)
 
@@ -170,13 +170,16 @@ def _payer(case: Case, data: Refund, book: Book) -> tuple[str, Paid] | None:
 def _unpaid(case: Case, data: Refund, order: Known, book: Book) -> Decision:
     """Nobody can be asked: it is tried again when a payment is told, or paid by hand."""
     subject = case.envelope.subject
-    told = [f"{one.native} of {one.captured} at {one.by}" for one in book.payments.values()]
+    told = [
+        f"{one.native} of {one.captured}{_less(book, key, one)} at {one.by}"
+        for key, one in book.payments.items()
+    ]
     there = f"its payments are {' and '.join(told)}" if told else "no payment of it is told"
     words = (
         f"{case.envelope.connection} wishes {_name(case, data)} for order {order.label}, and no "
         f"payment service can be asked to pay it: {there}"
     )
-    wishes = {**book.wishes, subject: ("", data.amount.amount)}
+    wishes = {**book.wishes, subject: Back("", data.amount.amount)}
     book = replace(book.without_holds_of(subject), wishes=wishes)
     decision = Decision(
         applied=False,
@@ -186,6 +189,11 @@ def _unpaid(case: Case, data: Refund, order: Known, book: Book) -> Decision:
     )
     held = orders.with_order(case, order, replace(order, facts=book.dump()), decision)
     return replace(held, know=held.also[0], also=held.also[1:])
+
+
+def _less(book: Book, payment: str, paid: Paid) -> str:
+    left = book.left_of_payment(payment)
+    return "" if left == paid.captured else f", of which {left} is left,"
 
 
 def _told_again(case: Case, data: Refund, before: Known) -> Decision:
@@ -215,7 +223,7 @@ def _told(case: Case, data: Refund) -> Decision:
         wish = None
     whole = Refund.parse(wish.body) if wish is not None and wish.state == ASKED else None
     if whole is not None and wish is not None:
-        data = _completed(data, whole, wish)
+        data = _completed(data, whole, wish, Book.load(order.facts).wishes.get(wish.id))
     decision = booking.refund(case, data, order)
     if wish is None or whole is None or decision.held:
         return replace(decision, named=wish.id if wish is not None else "")
@@ -248,9 +256,11 @@ def _without(known: Known, order_id: str, wish: str) -> Known:
     return replace(known, facts=replace(book, wishes=wishes).dump())
 
 
-def _completed(data: Refund, wish: Refund, known: Known) -> Refund:
+def _completed(data: Refund, wish: Refund, known: Known, asked: Back | None) -> Refund:
     """The service's word on the money, with what only who wished it knows: for what it is."""
     told: dict[str, Any] = {"refs": (*data.refs, _ref(known))}
+    if data.payment is None and asked is not None and asked.payment:
+        told["payment"] = EntityRef(id=asked.payment)
     for name in ("return_ref", "reason"):
         if getattr(data, name) is None:
             told[name] = getattr(wish, name)
