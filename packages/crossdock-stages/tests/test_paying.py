@@ -359,6 +359,38 @@ async def test_a_wish_that_changes_after_it_was_asked_for(
     assert await world.codes() == ["refund_changed"]
 
 
+async def test_what_a_wish_reserved_is_free_when_it_is_called_off(world: World) -> None:
+    await world.sold()
+    await world.taken(named("1"))
+    await world.wished(refund("50.00"))
+    await world.wished(refund("50.00"), "R2")
+    assert await world.codes() == ["refund_above_captured"]
+    await world.here.tell("refund.failed", refund("50.00", "failed"), "web", "R1")
+    await world.here.sweep()
+    assert await world.codes() == ["refund_changed"]
+    book = await world.book()
+    assert (list(book.wishes), book.holds) == ([entity_id("web", "refund", "R2")], {})
+    assert len(await world.commands("pay")) == 2
+    await world.receipt()
+    await world.told(given_back("50.00"))  # the first is paid all the same
+    book = await world.book()
+    assert (book.refunds(), book.wished()) == (50, 50)
+    (booked,) = await world.commands("erp")
+    assert booked.refs == (Ref(connection="web", kind="refund", value="R1"),)
+
+
+async def test_what_failed_leaves_its_money_to_those_that_wait_for_it(world: World) -> None:
+    await world.sold()
+    await world.taken(named("1"))
+    await world.wished(refund("50.00"))
+    await world.wished(refund("30.00"), "R2")
+    await world.receipt()
+    await world.told(given_back("50.00", "failed"))
+    await world.here.sweep()
+    assert await world.codes() == ["refund_failed"]
+    assert [str(one.amount.amount) for one in await world.commands("pay")] == ["50.00", "30.00"]
+
+
 async def test_what_the_service_could_not_pay_is_a_persons(world: World) -> None:
     await world.sold()
     await world.taken(named("1"))

@@ -250,6 +250,11 @@ class Book:
         asked = (one.amount for key, one in self.wishes.items() if one.by and key != but)
         return sum(asked, ZERO)
 
+    def without_wish(self, entity: str) -> Self:
+        """The book without this wish, which is answered or called off."""
+        wishes = {key: one for key, one in self.wishes.items() if key != entity}
+        return changed(self, wishes=wishes)
+
     def left_of_payment(self, payment: str) -> Decimal:
         """How much of what was taken with it has not gone back, and shall not."""
         back = (*self.refunded.values(), *self.wishes.values())

@@ -64,7 +64,7 @@ def payment(case: Case, data: Payment) -> Decision:
         paid[subject] = Paid(speaker, case.envelope.native, named or "", taken)
     book = replace(book.without_holds_of(subject), payments=paid)
     # wishes that nobody could be asked for may be paid through this one
-    waits = tuple(key for key, one in book.wishes.items() if not one.by) if taken else ()
+    waits = _unasked(book) if taken else ()
     told = orders.with_order(case, order, replace(order, facts=book.dump()), decision)
     kept = replace(told.know, facts=facts) if told.know else None
     return replace(told, know=kept, look_again=waits)
@@ -209,7 +209,33 @@ def _told_again(case: Case, data: Refund, before: Known) -> Decision:
         f"{'called off' if off else 'of another amount'}, and it was asked to be paid as "
         f"{wish.amount.amount} {wish.amount.currency}"
     )
-    return unsupported("changed after it was asked for", know, words, "refund_changed")
+    decision = unsupported("changed after it was asked for", know, words, "refund_changed")
+    order = booking.order_of(case, data)
+    # what is paid all the same counts itself when it is told
+    return _let_go(case, order, decision) if off and order is not None else decision
+
+
+def _let_go(case: Case, order: Known, decision: Decision) -> Decision:
+    """The same, and the order without this wish: what it reserved is free for others."""
+    subject, book = case.envelope.subject, Book.load(order.facts)
+    better = book.without_holds_of(subject).without_wish(subject)
+    told = orders.with_order(case, order, replace(order, facts=better.dump()), decision)
+    return replace(told, settles=tuple({*told.settles, subject}), look_again=_waiting(better))
+
+
+def _waiting(book: Book) -> tuple[str, ...]:
+    """Wishes that may go on once more of the money is free."""
+    above = {
+        hold.about
+        for code, hold in book.holds.items()
+        if code.partition("~")[0] == "refund_above_captured"
+    }
+    return (*above, *_unasked(book))
+
+
+def _unasked(book: Book) -> tuple[str, ...]:
+    """Wishes that nobody could be asked to pay."""
+    return tuple(key for key, one in book.wishes.items() if not one.by)
 
 
 # what a payment service says
@@ -244,6 +270,7 @@ def _told(case: Case, data: Refund) -> Decision:
         exception=exception,
         named=wish.id,
         settles=tuple({*decision.settles, subject}),
+        look_again=_waiting(Book.load(order.facts)) if state == FAILED else (),
     )
 
 
@@ -252,8 +279,7 @@ def _without(known: Known, order_id: str, wish: str) -> Known:
     if known.id != order_id:
         return known
     book = Book.load(known.facts)
-    wishes = {key: value for key, value in book.wishes.items() if key != wish}
-    return replace(known, facts=replace(book, wishes=wishes).dump())
+    return replace(known, facts=book.without_wish(wish).dump())
 
 
 def _completed(data: Refund, wish: Refund, known: Known, asked: Back | None) -> Refund:
