@@ -379,6 +379,34 @@ async def test_what_a_wish_reserved_is_free_when_it_is_called_off(world: World) 
     assert booked.refs == (Ref(connection="web", kind="refund", value="R1"),)
 
 
+@pytest.mark.parametrize("why", ["no_payment", "refund_above_captured"])
+async def test_a_wish_that_waits_may_be_called_off(world: World, why: str) -> None:
+    """Nobody was asked to pay it: nobody lacks money."""
+    await world.sold()
+    data = refund("60.00" if why == "refund_above_captured" else "20.00")
+    await world.wished(data)
+    assert await world.codes() == [why]
+    off = data.model_copy(update={"state": "failed"})
+    news = await world.here.tell("refund.failed", off, "web", "R1")
+    assert await world.codes() == []
+    assert "called off before anybody was asked" in await world.reason(news)
+    book = await world.book()
+    assert (book.wishes, book.holds) == ({}, {})
+    await world.taken(named("1"))
+    await world.here.sweep()
+    assert await world.commands("pay") == []
+    await world.wished()  # and wished again
+    assert len(await world.commands("pay")) == 1
+
+
+async def test_a_wish_that_waits_may_succeed_by_other_means(world: World) -> None:
+    await world.sold()
+    await world.wished()
+    await world.here.tell("refund.succeeded", refund(state="succeeded"), "web", "R1")
+    book = await world.book()
+    assert (book.wishes, book.refunds(), await world.codes()) == ({}, 20, [])
+
+
 async def test_what_failed_leaves_its_money_to_those_that_wait_for_it(world: World) -> None:
     await world.sold()
     await world.taken(named("1"))

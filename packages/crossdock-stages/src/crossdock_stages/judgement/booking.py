@@ -142,7 +142,7 @@ def refund(case: Case, data: Refund, order: Known | None = None) -> Decision:
         if data.state == "succeeded":
             payment = (data.payment.id if data.payment else "") or ""
             given[subject] = Back(speaker, data.amount.amount, payment)
-        book = replace(book.without_holds_of(subject), refunded=given)
+        book = replace(book.without_holds_of(subject).without_wish(subject), refunded=given)
         known = replace(order, facts=book.dump())
         return orders.with_order(case, order, known, _refund(case, data, order))
     return _refund(case, data, None)

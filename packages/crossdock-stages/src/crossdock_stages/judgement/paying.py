@@ -16,6 +16,7 @@ from crossdock.errors import RejectedError, UnavailableError
 from crossdock_stages.book import Back, Book, Paid
 from crossdock_stages.judgement import booking, orders
 from crossdock_stages.judgement.basis import (
+    NOT_TAKEN,
     UNCHANGED,
     Case,
     Decision,
@@ -107,6 +108,10 @@ def refund(case: Case, data: Refund) -> Decision:
         return booking.refund(case, data)
     if wished:
         return _wished(case, data)
+    order = booking.order_of(case, data)
+    if data.state == "failed" and order is not None and _is_held(case, order):
+        know = again(case.learnt(case.mark(data), label=case.envelope.native), NOT_TAKEN)
+        return _let_go(case, order, recorded("called off before anybody was asked", know))
     decision = booking.refund(case, data)
     return replace(decision, settles=(*decision.settles, case.envelope.subject))
 
@@ -213,6 +218,12 @@ def _told_again(case: Case, data: Refund, before: Known) -> Decision:
     order = booking.order_of(case, data)
     # what is paid all the same counts itself when it is told
     return _let_go(case, order, decision) if off and order is not None else decision
+
+
+def _is_held(case: Case, order: Known) -> bool:
+    """Whether this wish waits: nobody can be asked to pay it, or not so much."""
+    subject, book = case.envelope.subject, Book.load(order.facts)
+    return subject in book.wishes or any(one.about == subject for one in book.holds.values())
 
 
 def _let_go(case: Case, order: Known, decision: Decision) -> Decision:
