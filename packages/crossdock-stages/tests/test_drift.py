@@ -101,6 +101,7 @@ async def test_a_new_field_is_told_once_with_its_sample(line: Line, house: House
     assert (found.sample, found.type, found.count) == ("true", "boolean", 2)
     assert found.payload == line.sent[1]
     assert item.envelope.type == "crossdock.drift.found.v1"
+    assert item.envelope.time.endswith("Z")
     assert item.envelope.correlation == found.payload
     assert await line.send(new) == []
     assert house.meters["translate.drift"] == 1

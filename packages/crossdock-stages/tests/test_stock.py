@@ -571,6 +571,7 @@ async def test_with_the_check_of_stock_it_is_held_and_goes_on_when_goods_arrive(
     sends = await house.ledger.write(lambda tx: keeper._round(tx, time.time(), measure=False))
     (release,) = [send for send in sends if send.type == "hold.released"]
     item = Item(Envelope.read(release.message.headers), release.body, release.message.address)
+    assert item.envelope.time.endswith("Z")
     names = [Envelope.read(m.headers).name for m in await shop.stage.process([item])]
     assert "order.create" in names
     (row,) = await shop.rows(reservations)

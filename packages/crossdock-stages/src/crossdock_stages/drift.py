@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from crossdock.canonical import Drift
+from crossdock.canonical.texts import rfc3339
 from crossdock.connector import Connector
 from crossdock.events import Envelope
 from crossdock.identity import entity_id, event_id
@@ -173,7 +174,7 @@ class Watch:
             type=f"crossdock.drift.found.v{Drift.major}",
             subject=own,
             key=own,
-            time=moment.isoformat(),
+            time=rfc3339(moment),
             connection=OURSELVES,
             correlation=row.landing_id,
         )

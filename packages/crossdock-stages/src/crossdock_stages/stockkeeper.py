@@ -16,6 +16,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 from crossdock.bus import Outgoing
 from crossdock.canonical import EntityRef, Hold, Order
+from crossdock.canonical.texts import rfc3339
 from crossdock.errors import CrossdockError
 from crossdock.events import Envelope
 from crossdock.identity import entity_id, event_id
@@ -187,7 +188,7 @@ class Stockkeeper:
             type=f"crossdock.hold.released.v{Hold.major}",
             subject=own,
             key=order_id,
-            time=moment.isoformat(),
+            time=rfc3339(moment),
             connection="crossdock",
         )
         message: Outgoing = self.topology.event(envelope, body)

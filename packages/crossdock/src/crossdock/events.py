@@ -411,4 +411,4 @@ def _as_header(value: str) -> str:
 
 def now_text() -> str:
     """The present moment in UTC, RFC 3339."""
-    return f"{datetime.now(UTC).isoformat(timespec='microseconds')[:-6]}Z"
+    return revision_of(datetime.now(UTC))

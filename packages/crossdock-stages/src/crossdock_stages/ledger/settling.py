@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 from crossdock.canonical import EntityRef, Hold
+from crossdock.canonical.texts import rfc3339
 from crossdock.errors import ConfigError
 from crossdock.events import Envelope
 from crossdock.identity import entity_id, event_id
@@ -211,7 +212,7 @@ def _releases(tx: Connection, case: Case, reason: str, now: float) -> list[Stuck
             type=f"crossdock.hold.released.v{Hold.major}",
             subject=own,
             key=case.entity_key,
-            time=moment.isoformat(),
+            time=rfc3339(moment),
             connection="crossdock",
             cause=case.message_id,
         )
