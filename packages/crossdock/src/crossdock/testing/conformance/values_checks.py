@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 from crossdock import validation
+from crossdock.canonical.texts import rfc3339
 from crossdock.events import EVENT_TYPES, Event
 from crossdock.jsontext import parse
 from crossdock.testing.conformance import hostile
@@ -139,7 +140,7 @@ def moments(case: Case) -> None:
             utc, east = (
                 _told(case, hostile.encoded(hostile.replaced(body, path, one)), sample)
                 for one in (
-                    moment.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+                    rfc3339(moment),
                     moment.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat(),
                 )
             )

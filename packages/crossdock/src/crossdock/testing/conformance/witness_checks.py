@@ -13,6 +13,7 @@ from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from crossdock.canonical.texts import rfc3339
 from crossdock.errors import ContractError
 from crossdock.events import Event
 from crossdock.jsontext import parse
@@ -258,5 +259,5 @@ def _a_moment(text: str) -> datetime | None:
 
 def _said(value: Any) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return rfc3339(value)
     return str(value)
